@@ -1,0 +1,170 @@
+"""The policy in force: who is acted on, how, on what evidence; when a model is trained.
+
+Every tuned number stands here with its reason. `POLICY.version` changes with any of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jobs.catalog.types import Family
+
+#: Actions from the mildest to the hardest.
+LADDER: tuple[str, ...] = ("watch", "limit", "challenge", "review", "suspend")
+#: Families that fail independently of each other: an action above `watch` needs two.
+EVIDENCE_FAMILIES: tuple[str, ...] = (
+    "infrastructure", "identity", "time", "content", "behaviour", "lineage", "label",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AllowListed:
+    """An account or organization that a person vetted: nothing above `watch` until it expires."""
+
+    subject: str
+    reason: str
+    owner: str
+    expires: str
+
+
+@dataclass(frozen=True)
+class EnforcementPolicy:
+    version: str = "2026-11-1"
+    #: Below this distillation score nothing is said of an account.
+    watch_score: float = 0.30
+    #: From here an account is slowed down: cheap for a customer who is wrongly met, dear for an
+    #: operation that lives on volume.
+    limit_score: float = 0.60
+    #: From here the account has to show who it is.
+    challenge_score: float = 0.80
+    #: From here a person looks at it.
+    review_score: float = 0.90
+    #: From here it is suspended, if its campaign is as sure and it is not a verified organization.
+    suspend_score: float = 0.97
+    suspend_campaign_score: float = 0.90
+    #: Resale breaks the terms, not the model: its hardest action is a person's look.
+    resale_score: float = 0.80
+    #: Families of evidence that an action above `watch` needs.
+    families_needed: int = 2
+    #: New suspensions in one night, at most: a broken feature must not close the shop. What is
+    #: over the cap goes to review.
+    new_suspensions_cap: int = 200
+    #: Days for which an action holds unless a later night renews it.
+    expires_days: tuple[tuple[str, int], ...] = field(
+        default=(("watch", 7), ("limit", 7), ("challenge", 14), ("review", 14), ("suspend", 30))
+    )
+    allow_list: tuple[AllowListed, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingPolicy:
+    """When a challenger is trained. What promotes it is declared in `models.definitions`."""
+
+    #: Nights between two trainings.
+    every_nights: int = 7
+    #: Fewer labelled distillation accounts than this train nothing: the prior goes on scoring.
+    minimum_positives: int = 30
+    #: Known campaigns that a training needs: one to learn from, one to be judged on.
+    minimum_campaigns: int = 2
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Kinds of indicator that one honest cause explains together: a shared place, a shared tool.
+
+    A carrier's gateway explains address and network at once, an open-source client explains
+    build, settings and system prompt at once: kinds of one axis never make a link by themselves.
+    `kinds` gives each kind's cap in nats, `cap` the axis's own.
+    """
+
+    name: str
+    family: Family
+    kinds: tuple[tuple[str, float], ...]
+    cap: float
+
+
+@dataclass(frozen=True)
+class Term:
+    """One figure of a group: no nats where it is ordinary, all of them where it is telling."""
+
+    figure: str
+    ordinary: float
+    telling: float
+    nats: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class CampaignPolicy:
+    """How accounts are linked, grouped, named and scored as groups."""
+
+    # Links
+
+    #: Days of rollups that links are drawn from: replaced accounts of four weeks still meet.
+    window_days: int = 28
+    #: Days of phrases: nearly as many as requests, and an operation repeats its own within days.
+    phrase_days: int = 7
+    axes: tuple[Axis, ...] = (
+        Axis("place", "infrastructure", (("address", 6.0), ("network", 5.0)), 7.0),
+        Axis("tool", "behaviour", (("client", 4.0), ("settings", 3.0), ("system_prompt", 4.0)),
+             5.0),
+        Axis("money", "identity", (("payment", 7.0), ("phone", 7.0)), 8.0),
+        Axis("signup", "identity", (("signup_address", 6.0), ("signup_network", 5.0),
+                                    ("email_domain", 4.0), ("signup_hour", 6.0)), 7.0),
+        Axis("work", "content", (("template", 6.0), ("template_end", 6.0), ("shingle", 5.0)),
+             7.0),
+        Axis("time", "time", (("time", 4.0),), 4.0),
+    )
+    #: Neighbours to each side that an account is compared with on each token it shares: edges
+    #: grow with accounts, not with their square, and a random ring is an expander, so that a
+    #: group of thousands still hangs together.
+    ring: int = 6
+    #: A token of more accounts than its declared cap, and than this share of all, proposes no
+    #: pairs: a carrier's gateway, a popular client.
+    hub_share: float = 0.04
+    #: Nats that an axis must bring to count as one, and axes that a link needs.
+    axis_nats: float = 1.5
+    axes_needed: int = 2
+    #: Nats of a link: about the logarithm of the accounts that a chance partner is drawn from.
+    link_nats: float = 8.0
+
+    # Groups
+
+    #: Accounts of the smallest group that is reported.
+    group_accounts: int = 4
+    #: Links inside the group that a member needs, and the share of its link weight.
+    member_links: int = 2
+    member_share: float = 0.5
+    #: Rounds after which labels are taken as settled.
+    rounds: int = 40
+
+    # Scores
+
+    #: Share of a group's links on which an axis must hold before it is named as binding it.
+    binding_share: float = 0.2
+    #: Log-odds before any figure is known.
+    base_nats: float = -3.0
+    terms: tuple[Term, ...] = (
+        Term("conversation", 0.30, 0.05, 1.5, "teaching data is asked for, not talked about"),
+    )
+    resale_base_nats: float = -3.0
+    resale_terms: tuple[Term, ...] = ()
+    #: Log-odds that labels of all its members would weigh, and labels that count as doubt.
+    label_nats: float = 6.0
+    label_prior: float = 2.0
+    #: From these shares on, a group is one checked firm's, and its score ends here.
+    organization_share: float = 0.8
+    vetted_share: float = 0.5
+    contract_score: float = 0.2
+
+    # Names
+
+    #: Nights back in which a group may be found again.
+    memory_nights: int = 14
+    #: Share of the smaller of two groups that must be common for one name.
+    same_share: float = 0.2
+
+
+POLICY = EnforcementPolicy()
+TRAINING = TrainingPolicy()
+CAMPAIGN_POLICY = CampaignPolicy()

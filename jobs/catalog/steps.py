@@ -1,0 +1,104 @@
+"""The steps of a night in the order in which they run, with what each reads and writes.
+
+The command, the run log, the DAGs and the architecture page all follow this list.
+"""
+
+from __future__ import annotations
+
+from jobs.catalog.types import Step
+
+STEPS: tuple[Step, ...] = (
+    Step(
+        name="ingest",
+        module="jobs.ingest",
+        about="Check every landed record, split it into kept, quarantined and duplicate, and "
+        "turn personal data into tokens and prompts into sketches.",
+        reads=(),
+        writes=(
+            "requests", "request_text", "accounts", "labels", "quarantine", "landing_files",
+            "source_columns",
+        ),
+        timeout_minutes=180,
+    ),
+    Step(
+        name="check_landed",
+        module="jobs.checks",
+        about="Validate what landed with Great Expectations; a failed stop check ends the night.",
+        reads=("requests", "accounts", "labels", "landing_files"),
+        writes=("check_results",),
+        after=("ingest",),
+    ),
+    Step(
+        name="rollup",
+        module="jobs.rollup",
+        about="Aggregate the day's requests into daily rollups that windows are merged from.",
+        reads=("requests",),
+        writes=("account_daily", "account_indicators", "account_templates"),
+        after=("check_landed",),
+        timeout_minutes=180,
+    ),
+    Step(
+        name="campaigns",
+        module="jobs.campaigns",
+        about="Link accounts that share rare evidence, group them, and keep each group's name.",
+        reads=("account_indicators", "account_templates", "account_daily", "accounts", "labels"),
+        writes=("account_links", "campaigns", "campaign_members"),
+        after=("rollup",),
+    ),
+    Step(
+        name="features",
+        module="jobs.features",
+        about="Merge rollups into 1-, 7-, 28- and 45-day windows and derive the features.",
+        reads=(
+            "account_daily", "account_indicators", "account_templates", "accounts", "campaigns",
+            "campaign_members", "source_columns",
+        ),
+        writes=("account_features",),
+        after=("campaigns",),
+    ),
+    Step(
+        name="train",
+        module="jobs.train",
+        about="Train and register a challenger when the policy says that training is due.",
+        reads=("account_features", "labels", "model_decisions"),
+        writes=("model_decisions",),
+        after=("features",),
+        timeout_minutes=240,
+    ),
+    Step(
+        name="score",
+        module="jobs.score",
+        about="Score the night's accounts with the champion and say why in words.",
+        reads=("account_features", "campaigns", "campaign_members", "model_decisions"),
+        writes=("account_scores",),
+        after=("train",),
+    ),
+    Step(
+        name="check_scored",
+        module="jobs.checks",
+        about="Validate scores and campaigns before anything acts on them.",
+        reads=("account_daily", "account_features", "campaigns", "campaign_members",
+               "account_scores"),
+        writes=("check_results",),
+        after=("score",),
+    ),
+    Step(
+        name="decide",
+        module="jobs.decide",
+        about="Turn scores into actions under the policy: evidence, allow-list, caps, expiry.",
+        reads=("account_scores", "campaigns", "campaign_members", "accounts", "labels",
+               "enforcement_actions"),
+        writes=("enforcement_actions",),
+        after=("check_scored",),
+    ),
+)  # fmt: skip
+
+STEP_NAMES: tuple[str, ...] = tuple(step.name for step in STEPS)
+
+
+def step(name: str) -> Step:
+    """The step of that name; KeyError says which there are."""
+    for candidate in STEPS:
+        if candidate.name == name:
+            return candidate
+    raise KeyError(f"no step {name!r}; there are {', '.join(STEP_NAMES)}")

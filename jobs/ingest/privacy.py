@@ -1,0 +1,110 @@
+"""Personal data into tokens, shapes and masks, in column expressions.
+
+Tokens are HMAC-SHA256 (RFC 2104, FIPS 198-1), cut to 128 bits (NIST SP 800-107, 5.1), with the
+kind of thing in the message so that equal texts of two kinds give unequal tokens.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from jobs.catalog.landing import LandingColumn, Source
+from jobs.ingest.validation import GATEWAY_TOKEN, IPV4
+from jobs.platform.keys import TokenKey
+
+_BLOCK_BYTES = 64
+_TOKEN_DIGITS = 32
+MASK_CHARS = 400
+
+
+def token(key: TokenKey, kind: str, text: Column) -> Column:
+    """HMAC-SHA256 of `kind:text` as 32 hexadecimal digits, null for null."""
+    # RFC 2104: a key longer than a block is hashed first; keys here are 32 bytes or more.
+    secret = key.secret
+    if len(secret) > _BLOCK_BYTES:
+        import hashlib
+
+        secret = hashlib.sha256(secret).digest()
+    padded = secret.ljust(_BLOCK_BYTES, b"\0")
+    inner = F.lit(bytes(byte ^ 0x36 for byte in padded))
+    outer = F.lit(bytes(byte ^ 0x5C for byte in padded))
+    message = F.concat(F.lit(f"{kind}:"), text).cast("binary")
+    digest = F.unhex(F.sha2(F.concat(inner, message), 256))
+    return F.substring(F.sha2(F.concat(outer, digest), 256), 1, _TOKEN_DIGITS)
+
+
+def canonical_address(address: Column) -> Column:
+    """One spelling for one address: IPv6 in eight hextets without leading zeros, lower case."""
+    lower = F.lower(address)
+    mapped = F.regexp_replace(lower, "^::ffff:([0-9.]+)$", "$1")
+    return (
+        F.when(address.rlike(GATEWAY_TOKEN), address)
+        .when(mapped.rlike(IPV4), mapped)
+        .otherwise(F.array_join(_hextets(lower), ":"))
+    )
+
+
+def _hextets(address: Column) -> Column:
+    """The eight hextets of an IPv6 address (RFC 4291, 2.2), leading zeros left out."""
+    # Sail's `split` takes no result of `substring_index`, so both sides are cut by expression.
+    left = F.split(F.regexp_replace(address, "::.*$", ""), ":")
+    right = F.split(F.regexp_replace(address, "^.*::", ""), ":")
+    short = address.contains("::")
+    head = F.filter(left, lambda part: part != "")
+    tail = F.filter(right, lambda part: part != "")
+    zeros = F.array_repeat(F.lit("0"), F.greatest(8 - F.size(head) - F.size(tail), F.lit(0)))
+    full = F.when(short, F.concat(head, zeros, tail)).otherwise(F.split(address, ":"))
+    return F.transform(full, lambda part: F.regexp_replace(part, "^0+([0-9a-f])", "$1"))
+
+
+def network(address: Column) -> Column:
+    """The /24 of a canonical IPv4 address, the /64 of an IPv6 one, null for a gateway's token."""
+    return (
+        F.when(address.rlike(GATEWAY_TOKEN), F.lit(None))
+        .when(address.contains(":"), F.concat(F.substring_index(address, ":", 4), F.lit("::/64")))
+        .otherwise(F.concat(F.substring_index(address, ".", 3), F.lit(".0/24")))
+    )
+
+
+def product(user_agent: Column) -> Column:
+    """`name/version` at the front of a user agent (RFC 9110, 10.1.5), null where it has none.
+
+    Versions longer than numbers of four digits are left out: a telephone number is no version.
+    """
+    found = F.regexp_extract(
+        user_agent, "^([A-Za-z][A-Za-z_-]{0,39}/[0-9]{1,4}([.][0-9]{1,4}){0,3})( |$)", 1
+    )
+    return F.nullif(found, F.lit(""))
+
+
+def shape(text: Column) -> Column:
+    """Letters become a, digits 9, whatever is not ASCII x; punctuation stays."""
+    return F.regexp_replace(
+        F.regexp_replace(F.regexp_replace(text, "[A-Za-z]", "a"), "[0-9]", "9"), "[^ -~]", "x"
+    )
+
+
+_TELLS_NOTHING = (
+    "^(-?[0-9]{1,6}([.][0-9]{1,6})?|true|false|[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9:.]{5,16}Z?)$"
+)
+
+
+def masked_record(source: Source, texts: dict[str, Column]) -> Column:
+    """The record's values by name: declared words, short numbers and times as they are, anything
+    else as its shape, cut to 40 characters."""
+
+    def masked(column: LandingColumn) -> Column:
+        text = texts[column.name]
+        tells_nothing = text.rlike(_TELLS_NOTHING)
+        if column.values:
+            tells_nothing = tells_nothing | text.isin(*column.values)
+        shown = F.when(tells_nothing, text).otherwise(F.substring(shape(text), 1, 40))
+        return F.concat(F.lit(f"{column.name}="), shown)
+
+    return F.concat_ws(", ", *(masked(column) for column in source.columns))
+
+
+def masked_line(line: Column) -> Column:
+    """A line that could not be read as a record: its shape, cut."""
+    return shape(F.substring(line, 1, MASK_CHARS))

@@ -1,0 +1,379 @@
+"""Landing files as records: Arrow batches of lines or of Parquet rows, each with its place.
+
+One unit of work is a file, or some row groups of a Parquet file; an engine spreads units over its
+workers and calls the readers below through `mapInArrow`. Whatever can't be read becomes a record
+with a `problem`, so that nothing that landed is lost without a trace.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from jobs.catalog.landing import MAX_RECORD_BYTES, REQUIRED_SOURCES, Source
+from jobs.platform.errors import LandingError
+from jobs.platform.lake import ARROW_TYPES
+
+CHUNK_BYTES = 4 * 1024 * 1024
+#: Rows of one unit of Parquet work, at least: enough to pay for its start.
+UNIT_ROWS = 250_000
+BATCH_ROWS = 32_768
+FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz"}
+
+LINE_SCHEMA = "file_no int, line long, problem string, value string"
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """One file of one source and landing date. `shape` says how its records are read."""
+
+    number: int
+    path: str
+    relative: str
+    format: str
+    bytes: int
+    shape: str  # "lines", "typed", "untyped" or "unreadable"
+    row_groups: tuple[tuple[int, int, int], ...] = ()  # first row group, past the last, first row
+    unknown: tuple[tuple[str, int], ...] = ()  # undeclared Parquet columns with their rows
+    problem: str | None = None
+
+
+def landing_files(root: Path, source: Source, date: dt.date) -> list[LandingFile]:
+    """The source's files of one landing date, in order of their names.
+
+    Raises:
+        LandingError: no landing folder, or no folder of the day for a source that must be there.
+    """
+    if not root.is_dir():
+        raise LandingError(f"no landing folder at {root}: check --landing or STILLWATCH_LANDING")
+    folder = root / source.name / f"date={date.isoformat()}"
+    if not folder.is_dir():
+        if source.name in REQUIRED_SOURCES:
+            raise LandingError(
+                f"nothing landed: no folder {source.name}/date={date.isoformat()} in {root}; "
+                "check the date, or run the night again when the gateway has delivered"
+            )
+        return []
+    found = []
+    for path in sorted(folder.iterdir()):
+        suffix = next((s for s in sorted(FORMATS, key=len, reverse=True)
+                       if path.name.endswith(s)), None)  # fmt: skip
+        # Writers leave hidden and underscored files beside their data (_SUCCESS, .crc).
+        if suffix is None or path.name.startswith((".", "_")) or not path.is_file():
+            continue
+        found.append(_describe(len(found), path, root, FORMATS[suffix], source))
+    return found
+
+
+def _describe(number: int, path: Path, root: Path, kind: str, source: Source) -> LandingFile:
+    relative = path.relative_to(root).as_posix()
+    size = path.stat().st_size
+    if kind != "parquet":
+        return LandingFile(number, str(path), relative, kind, size, "lines")
+    try:
+        with pq.ParquetFile(path) as file:
+            schema = file.schema_arrow
+            counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
+    except (pa.ArrowException, OSError) as error:
+        return LandingFile(number, str(path), relative, kind, size, "unreadable",
+                           problem=f"not readable as Parquet ({type(error).__name__}): "
+                           "truncated or damaged")  # fmt: skip
+    names = set(schema.names)
+    declared = {column.name for column in source.columns}
+    fits = all(
+        _fits(schema.field(column.name).type, column.type)
+        for column in source.columns
+        if column.name in names
+    )
+    return LandingFile(
+        number, str(path), relative, kind, size, "typed" if fits else "untyped",
+        row_groups=tuple(_units(counts)),
+        unknown=tuple((name, sum(counts)) for name in schema.names if name not in declared),
+    )  # fmt: skip
+
+
+def _units(counts: list[int]) -> Iterator[tuple[int, int, int]]:
+    first, rows, before = 0, 0, 0
+    for group, count in enumerate(counts):
+        rows += count
+        if rows >= UNIT_ROWS or group == len(counts) - 1:
+            yield first, group + 1, before
+            first, before, rows = group + 1, before + rows, 0
+
+
+def _fits(found: pa.DataType, declared: str) -> bool:
+    """Whether a Parquet column holds the declared type, in whatever width or unit."""
+    if pa.types.is_null(found):
+        return True
+    if pa.types.is_dictionary(found):
+        found = found.value_type
+    match declared:
+        case "string":
+            return pa.types.is_string(found) or pa.types.is_large_string(found)
+        case "long":
+            return pa.types.is_integer(found) and found != pa.uint64()
+        case "double":
+            return pa.types.is_floating(found) or pa.types.is_integer(found)
+        case "boolean":
+            return pa.types.is_boolean(found)
+        case _:
+            return pa.types.is_timestamp(found)
+
+
+# Lines
+
+
+def read_lines(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Units (path, file_no, format) to lines; blank lines are no records."""
+    for batch in batches:
+        for unit in batch.to_pylist():
+            yield from _lines_of(unit["path"], unit["file_no"], unit["format"] == "jsonl.gz")
+
+
+def _lines_of(path: str, file_no: int, gzipped: bool) -> Iterator[pa.RecordBatch]:
+    line = 1
+    carry = b""
+    skipped = 0  # bytes of a line over the limit that have been thrown away
+    fault = None
+    for chunk in _chunks(path, gzipped):
+        if isinstance(chunk, str):
+            fault = chunk
+            break
+        if skipped:
+            end = chunk.find(b"\n")
+            if end < 0:
+                skipped += len(chunk)
+                continue
+            yield _oversized(file_no, line, skipped + end)
+            line, skipped, chunk = line + 1, 0, chunk[end + 1 :]
+        data = carry + chunk
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            count, out = _split(data[:cut], file_no, line)
+            line += count
+            yield out
+        carry = data[cut:]
+        if len(carry) > MAX_RECORD_BYTES:
+            skipped, carry = len(carry), b""
+    if skipped:
+        yield _oversized(file_no, line, skipped)
+    elif carry and fault is None:
+        yield _split(carry + b"\n", file_no, line)[1]
+    if fault is not None:
+        # What stands before the fault without a line's end is part of the damage.
+        yield _problem_lines(file_no, [line], fault)
+
+
+def _chunks(path: str, gzipped: bool) -> Iterator[bytes | str]:
+    """The file's bytes; a string in their place is a fault that ends the file."""
+    inflate = zlib.decompressobj(wbits=31)
+    first = True
+    with open(path, "rb") as file:
+        while raw := file.read(CHUNK_BYTES):
+            if first and not gzipped:
+                raw = raw.removeprefix(b"\xef\xbb\xbf")
+            first = False
+            if not gzipped:
+                yield raw
+                continue
+            while raw:
+                try:
+                    out = inflate.decompress(raw, CHUNK_BYTES)
+                except zlib.error:
+                    yield "damaged gzip: the rest of the file can't be read"
+                    return
+                if out:
+                    yield out
+                raw = inflate.unconsumed_tail
+                if inflate.eof:
+                    # A gzip file may be several members, one after the other (RFC 1952, 2.2).
+                    raw, inflate = inflate.unused_data, zlib.decompressobj(wbits=31)
+                    if raw and not raw.startswith(b"\x1f\x8b"):
+                        yield "damaged gzip: the rest of the file can't be read"
+                        return
+                    first = True
+    if gzipped and not (inflate.eof or first):
+        yield "truncated gzip: the rest of the file is missing"
+
+
+def _split(data: bytes, file_no: int, line: int) -> tuple[int, pa.RecordBatch]:
+    """Lines of `data`, which ends in a line feed; also how many there are, blank ones too."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    # One buffer for all lines: each value keeps its line feed, which JSON reads as white space.
+    offsets = np.concatenate((starts, [len(data)])).astype(np.int32)
+    values = pa.BinaryArray.from_buffers(
+        pa.binary(), len(ends), [None, pa.py_buffer(offsets), pa.py_buffer(data)]
+    )
+    numbers = pa.array(np.arange(line, line + len(ends), dtype=np.int64))
+    lengths = ends - starts
+    keep = pa.array((lengths > 1) | ((lengths == 1) & (np.frombuffer(data, np.uint8)[starts] != 13)))
+    too_long = lengths > MAX_RECORD_BYTES
+    text, broken = _as_text(values)
+    problem = np.full(len(ends), None, dtype=object)
+    problem[broken] = "not UTF-8"
+    if too_long.any():
+        problem[too_long] = _over_limit()
+        text = pc.if_else(pa.array(too_long), None, text)
+    batch = pa.record_batch(
+        [
+            pa.array(np.full(len(ends), file_no, np.int32)),
+            numbers,
+            pa.array(problem, pa.string()),
+            text,
+        ],
+        names=["file_no", "line", "problem", "value"],
+    )
+    return len(ends), batch.filter(keep)
+
+
+def _as_text(values: pa.Array) -> tuple[pa.Array, list[int]]:
+    """Binary values as text, null where they are not UTF-8, and which those are."""
+    broken: list[int] = []
+    while True:
+        try:
+            return values.cast(pa.string()), broken
+        except pa.ArrowInvalid:
+            # Rare: find the first bad value by bisection, null it, and try the whole again.
+            low, high = 0, len(values)
+            while high - low > 1:
+                middle = (low + high) // 2
+                try:
+                    values.slice(low, middle - low).cast(pa.string())
+                    low = middle
+                except pa.ArrowInvalid:
+                    high = middle
+            broken.append(low)
+            mask = np.zeros(len(values), bool)
+            mask[low] = True
+            values = pc.if_else(pa.array(mask), pa.scalar(None, values.type), values)
+
+
+def _over_limit() -> str:
+    return f"line of over {MAX_RECORD_BYTES:,} bytes"
+
+
+def _oversized(file_no: int, line: int, size: int) -> pa.RecordBatch:
+    del size  # the same words whether the line's end was in sight or not
+    return _problem_lines(file_no, [line], _over_limit())
+
+
+def _problem_lines(file_no: int, lines: list[int], problem: str) -> pa.RecordBatch:
+    return pa.record_batch(
+        [
+            pa.array([file_no] * len(lines), pa.int32()),
+            pa.array(lines, pa.int64()),
+            pa.array([problem] * len(lines), pa.string()),
+            pa.array([None] * len(lines), pa.string()),
+        ],
+        names=["file_no", "line", "problem", "value"],
+    )
+
+
+# Parquet rows
+
+
+def row_schema(source: Source, typed: bool) -> str:
+    """DDL of what `read_rows` yields: the source's columns, as declared or all as text."""
+    columns = ", ".join(f"`{c.name}` {c.type if typed else 'string'}" for c in source.columns)
+    return f"file_no int, line long, problem string, {columns}"
+
+
+class ReadRows:
+    """Units (path, file_no, first and last row group) to rows with the source's columns."""
+
+    def __init__(self, source: Source, typed: bool) -> None:
+        self._schema = pa.schema(
+            [("file_no", pa.int32()), ("line", pa.int64()), ("problem", pa.string())]
+            + [(c.name, ARROW_TYPES[c.type] if typed else pa.string()) for c in source.columns]
+        )
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for unit in batch.to_pylist():
+                yield from self._rows_of(unit)
+
+    def _rows_of(self, unit: dict[str, object]) -> Iterator[pa.RecordBatch]:
+        file_no, first, past = unit["file_no"], unit["first_group"], unit["past_group"]
+        row = int(str(unit["first_row"]))
+        with pq.ParquetFile(str(unit["path"])) as file:
+            groups = list(range(int(str(first)), int(str(past))))
+            end = row + sum(file.metadata.row_group(g).num_rows for g in groups)
+            wanted = [n for n in self._schema.names if n in set(file.schema_arrow.names)]
+            try:
+                for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=wanted):
+                    yield self._conformed(batch, int(str(file_no)), row)
+                    row += batch.num_rows
+            except (pa.ArrowException, OSError):
+                if row < end:
+                    yield self._damaged(int(str(file_no)), row, end)
+
+    def _conformed(self, batch: pa.RecordBatch, file_no: int, row: int) -> pa.RecordBatch:
+        n = batch.num_rows
+        problem = np.full(n, None, dtype=object)
+        columns: list[pa.Array] = []
+        for field in self._schema:
+            if field.name == "file_no":
+                columns.append(pa.array(np.full(n, file_no, np.int32)))
+            elif field.name == "line":
+                columns.append(pa.array(np.arange(row + 1, row + n + 1, dtype=np.int64)))
+            elif field.name == "problem":
+                columns.append(pa.nulls(n, pa.string()))
+            elif field.name not in batch.schema.names:
+                columns.append(pa.nulls(n, field.type))
+            else:
+                column, broken = _cast(batch.column(field.name), field.type)
+                problem[broken] = f"{field.name}: not UTF-8"
+                columns.append(column)
+        columns[2] = pa.array(problem, pa.string())
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+
+    def _damaged(self, file_no: int, row: int, end: int) -> pa.RecordBatch:
+        n = end - row
+        columns = [
+            pa.array(np.full(n, file_no, np.int32)),
+            pa.array(np.arange(row + 1, end + 1, dtype=np.int64)),
+            pa.array(["damaged Parquet: the row can't be read"] * n, pa.string()),
+        ]
+        columns += [pa.nulls(n, field.type) for field in list(self._schema)[3:]]
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+
+
+def _cast(column: pa.Array, kind: pa.DataType) -> tuple[pa.Array, list[int]]:
+    """A Parquet column in the wanted type; also which values are not UTF-8."""
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_string(kind):
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            try:
+                column.validate(full=True)
+                return column.cast(kind), []
+            except pa.ArrowInvalid:
+                binary = pa.large_binary() if pa.types.is_large_string(column.type) else pa.binary()
+                return _as_text(column.cast(binary).cast(pa.binary()))
+        if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+            return _as_text(column.cast(pa.binary()))
+        if pa.types.is_timestamp(column.type):
+            return pc.strftime(
+                column.cast(pa.timestamp("us", tz=column.type.tz), safe=False),
+                format="%Y-%m-%dT%H:%M:%S" + ("%z" if column.type.tz else ""),
+            ).cast(kind), []
+        if pa.types.is_nested(column.type):
+            # No declared column is nested: words that no check takes for a value.
+            words = pa.array([f"<{column.type}>"] * len(column), pa.string())
+            return pc.if_else(column.is_valid(), words, None), []
+        return column.cast(kind), []
+    if pa.types.is_timestamp(kind) and not pa.types.is_null(column.type):
+        # Finer units are cut to microseconds; a time without a zone is UTC by contract.
+        if column.type.tz is None:
+            return column.cast(pa.timestamp("us"), safe=False).cast(kind), []
+        return column.cast(kind, safe=False), []
+    return column.cast(kind), []

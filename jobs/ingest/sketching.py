@@ -1,0 +1,83 @@
+"""A prompt's sketch in column expressions: figures, markers and keyed hashes.
+
+The signature is a bottom-k sketch of hashed word shingles (Broder 1997, "On the resemblance and
+containment of documents"; Cohen and Kaplan 2007, "Summarizing data using bottom-k sketches").
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.catalog.sketch import (
+    MARKERS,
+    SCRIPTS,
+    SHINGLE_WORDS,
+    SIGNATURE_SIZE,
+    SKETCH_CHARS,
+    TEMPLATE_HEAD_WORDS,
+    TEMPLATE_TAIL_WORDS,
+)
+
+
+def with_sketch(records: DataFrame, seed: int) -> DataFrame:
+    """Replace `prompt_text` and `response_text` by the sketch's columns.
+
+    Each step is a projection of its own, so that an engine computes the masked text and its word
+    hashes once and not once for each column that needs them.
+    """
+    front = F.lower(F.substring("prompt_text", 1, SKETCH_CHARS))
+    masked = F.trim(F.regexp_replace(F.regexp_replace(front, "[0-9]+", "0"), "[ \t\r\n]+", " "))
+    return (
+        records.withColumn("_front", front)
+        .withColumn("_masked", F.nullif(masked, F.lit("")))
+        .withColumn("_hashes", F.transform(F.split("_masked", " "), lambda word: F.xxhash64(word)))
+        .select(
+            *(c for c in records.columns if c not in ("prompt_text", "response_text")),
+            F.length("prompt_text").cast("long").alias("prompt_chars"),
+            _script().alias("prompt_script"),
+            _markers().alias("prompt_markers"),
+            _keyed(seed, F.col("_masked")).alias("prompt_key"),
+            _keyed(seed, F.substring_index("_masked", " ", TEMPLATE_HEAD_WORDS)).alias(
+                "template_key"
+            ),
+            _keyed(seed, F.substring_index("_masked", " ", -TEMPLATE_TAIL_WORDS)).alias(
+                "template_end_key"
+            ),
+            _signature(seed).alias("prompt_signature"),
+            F.length("response_text").cast("long").alias("response_chars"),
+        )
+    )
+
+
+def _keyed(seed: int, text: Column) -> Column:
+    """A keyed 64-bit hash as 16 hexadecimal digits: equal texts can be told, not what they say."""
+    hashed = F.lpad(F.lower(F.hex(F.xxhash64(F.lit(seed), text))), 16, "0")
+    return F.when(text.isNotNull(), hashed)
+
+
+def _script() -> Column:
+    script = F.lit("latin")
+    for name, characters in reversed(SCRIPTS):
+        script = F.when(F.col("_front").rlike(characters), F.lit(name)).otherwise(script)
+    return F.when(F.col("prompt_text").isNotNull(), script)
+
+
+def _markers() -> Column:
+    bits = F.lit(0)
+    for marker in MARKERS:
+        bits = bits + F.when(F.col("_front").rlike(marker.pattern), 1 << marker.bit).otherwise(0)
+    return F.when(F.col("prompt_text").isNotNull(), bits)
+
+
+def _signature(seed: int) -> Column:
+    """The smallest hashes of runs of SHINGLE_WORDS words; a shorter prompt is one shingle."""
+    hashes = F.col("_hashes")
+    count = F.size(hashes)
+    runs = F.arrays_zip(
+        *(F.slice(hashes, start + 1, F.greatest(count - SHINGLE_WORDS + 1, F.lit(1)))
+          for start in range(SHINGLE_WORDS))
+    )  # fmt: skip
+    shingles = F.transform(runs, lambda run: F.xxhash64(F.lit(seed), run))
+    smallest = F.slice(F.sort_array(F.array_distinct(shingles)), 1, SIGNATURE_SIZE)
+    return F.when(F.col("_masked").isNotNull(), smallest)

@@ -1,0 +1,1 @@
+"""The outside world, each part in the only place that touches it."""

@@ -1,0 +1,367 @@
+"""The only place that reads and writes Delta tables.
+
+Tables are made with delta-rs from the catalogue: NOT NULL, CHECK constraints and comments, which
+both engines then enforce. A night's rows are written by one function that casts to the declared
+columns, keeps to the night's partition and replaces it in one commit, so that what the engines do
+differently with other modes of writing (docs/architecture.md) can't happen.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, Field, Schema, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.schema import ArrayType, PrimitiveType
+
+from jobs.catalog.tables import TABLES
+from jobs.catalog.types import Column, Table
+from jobs.platform.errors import LakeError
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from jobs.platform.settings import Settings
+
+ARROW_TYPES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "long": pa.int64(),
+    "int": pa.int32(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+    "date": pa.date32(),
+    "array<string>": pa.list_(pa.string()),
+    "array<long>": pa.list_(pa.int64()),
+}
+_DELTA_NAMES = {"int": "integer"}
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """The table's columns as an Arrow schema."""
+    return pa.schema([
+        pa.field(column.name, ARROW_TYPES[column.type], nullable=column.nullable)
+        for column in table.columns
+    ])
+
+
+def delta_schema(table: Table) -> Schema:
+    """The table's columns as a Delta schema, meaning, unit and source as comments."""
+
+    def of(column: Column) -> Field:
+        kind: PrimitiveType | ArrayType
+        if column.type.startswith("array<"):
+            element = column.type.removeprefix("array<").removesuffix(">")
+            kind = ArrayType(PrimitiveType(element), contains_null=True)
+        else:
+            kind = PrimitiveType(_DELTA_NAMES.get(column.type, column.type))
+        comment = column.about + (f" Unit: {column.unit}." if column.unit else "")
+        return Field(column.name, kind, nullable=column.nullable, metadata={"comment": comment})
+
+    return Schema([of(column) for column in table.columns])
+
+
+def check_constraints(table: Table) -> dict[str, str]:
+    """The table's CHECK constraint, from what its columns declare; none where they declare none.
+
+    One for the whole table, since Sail's planning time doubles with each further one (11: 7 s).
+    In SQL a null passes a CHECK; in Delta it fails one, so each test says that null may pass: NOT
+    NULL is declared beside it. The name ends in a hash of the test, because Delta stores a test in
+    words of its own, and a changed declaration must be told from an unchanged one.
+    """
+    tests = []
+    for column in table.columns:
+        of_column = []
+        if column.minimum is not None:
+            of_column.append(f"{column.name} >= {_literal(column.minimum, column.type)}")
+        if column.maximum is not None:
+            of_column.append(f"{column.name} <= {_literal(column.maximum, column.type)}")
+        if column.values:
+            values = ", ".join(f"'{value}'" for value in column.values)
+            of_column.append(f"{column.name} IN ({values})")
+        if of_column:
+            tests.append(f"({column.name} IS NULL OR ({' AND '.join(of_column)}))")
+    if not tests:
+        return {}
+    test = " AND ".join(tests)
+    return {f"declared_{zlib.crc32(test.encode()):08x}": test}
+
+
+def _literal(bound: float, kind: str) -> str:
+    return repr(float(bound)) if kind == "double" else str(int(bound))
+
+
+class Lake:
+    """The Delta tables under one root, read and written through one engine's session."""
+
+    def __init__(self, settings: Settings, session: SparkSession | None = None) -> None:
+        self.root = settings.lake
+        self._session = session
+        #: Rows that this object wrote to each table, for the run log.
+        self.rows_written: dict[str, int] = {}
+        self.tables_read: set[str] = set()
+
+    @property
+    def session(self) -> SparkSession:
+        if self._session is None:
+            raise LakeError("this command has no engine; a step that needs one must start it")
+        return self._session
+
+    def path(self, name: str) -> str:
+        return f"{self.root}/{TABLES[name].name}"
+
+    def exists(self, name: str) -> bool:
+        return DeltaTable.is_deltatable(self.path(name))
+
+    def create(self, name: str) -> None:
+        """Make the table if it is not there; add columns that its declaration has gained."""
+        table = TABLES[name]
+        try:
+            if not self.exists(name):
+                # A kill between this commit and the next leaves a table without constraints:
+                # they are completed below whenever the table is met again.
+                DeltaTable.create(
+                    self.path(name), delta_schema(table), mode="ignore", name=table.name,
+                    description=table.about,
+                    partition_by=[table.partition] if table.partition else None,
+                )  # fmt: skip
+            delta = DeltaTable(self.path(name))
+            present = {field.name for field in delta.schema().fields}
+            missing = [f for f in delta_schema(table).fields if f.name not in present]
+            if missing:
+                # Earlier nights have no value for it, so it can't be NOT NULL; where that is
+                # declared, the night's expectations see to it.
+                delta.alter.add_columns(
+                    [Field(f.name, f.type, nullable=True, metadata=f.metadata) for f in missing]
+                )
+            declared = check_constraints(table)
+            held = _held_constraints(delta)
+            for stale in sorted(c for c in held - set(declared) if "declared" in c):
+                delta.alter.drop_constraint(stale)
+            constraints = {key: test for key, test in declared.items() if key not in held}
+            if constraints:
+                delta.alter.add_constraint(constraints)
+        except (DeltaError, OSError) as error:
+            raise _readable(error, f"table {name} in {self.root} can't be made") from error
+
+    def version(self, name: str) -> int | None:
+        """The table's Delta version, None where there is no table."""
+        try:
+            return DeltaTable(self.path(name), without_files=True).version()
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            raise _readable(error, f"table {name} in {self.root} can't be read") from error
+
+    def guarantees(self, name: str) -> frozenset[str]:
+        """What the table's own metadata holds true of every row, whoever writes it:
+        `<column>_not_null` for columns that are NOT NULL, and `declared` where the bounds and
+        values that columns declare are its constraint."""
+        self.create(name)
+        delta = DeltaTable(self.path(name))
+        not_null = {f"{field.name}_not_null" for field in delta.schema().fields
+                    if not field.nullable}
+        bounded = set(check_constraints(TABLES[name])) <= _held_constraints(delta)
+        return frozenset(not_null | ({"declared"} if bounded else set()))
+
+    # Reading
+
+    def read(
+        self, name: str, first: dt.date | None = None, last: dt.date | None = None
+    ) -> DataFrame:
+        """The table's rows of the nights from `first` to `last`, both included.
+
+        A table that nothing has written yet reads as empty.
+        """
+        from pyspark.sql import functions as F
+
+        self.create(name)
+        self.tables_read.add(name)
+        frame = self.session.read.format("delta").load(self.path(name))
+        if first is not None:
+            frame = frame.where(F.col("date") >= F.lit(first))
+        if last is not None:
+            frame = frame.where(F.col("date") <= F.lit(last))
+        return frame
+
+    def night(self, name: str, date: dt.date) -> DataFrame:
+        """The table's rows of one night."""
+        from pyspark.sql import functions as F
+
+        self.create(name)
+        self.tables_read.add(name)
+        frame = self.session.read.format("delta").load(self.path(name))
+        return frame.where(F.col("date") == F.lit(date))
+
+    def nights(self, name: str) -> list[dt.date]:
+        """The nights that the table has rows for, oldest first; from metadata, not data."""
+        if not self.exists(name):
+            return []
+        return sorted(
+            dt.date.fromisoformat(part["date"])
+            for part in DeltaTable(self.path(name)).partitions()
+        )
+
+    def rows(
+        self,
+        name: str,
+        first: dt.date | None = None,
+        last: dt.date | None = None,
+        columns: list[str] | None = None,
+    ) -> pa.Table:
+        """The same as `read`, as an Arrow table and without an engine: for small tables."""
+        self.create(name)
+        self.tables_read.add(name)
+        filters: list[tuple[str, str, str]] = []
+        if first is not None:
+            filters.append(("date", ">=", first.isoformat()))
+        if last is not None:
+            filters.append(("date", "<=", last.isoformat()))
+        try:
+            table: pa.Table = DeltaTable(self.path(name)).to_pyarrow_table(
+                partitions=filters or None, columns=columns
+            )
+            return table
+        except (DeltaError, OSError) as error:
+            raise _readable(error, f"table {name} in {self.root} can't be read") from error
+
+    # Writing
+
+    def write_night(self, name: str, date: dt.date, frame: DataFrame) -> int:
+        """Replace the table's rows of one night, in one commit; returns how many there are.
+
+        Columns are selected by name and cast to their declared types; a column that the frame
+        lacks is an error, one that the table lacks is dropped here and not in an engine. Rows
+        that carry the date of another night are left out: an engine would write them there.
+        """
+        from pyspark.sql import functions as F
+
+        table = TABLES[name]
+        self.create(name)
+        lacking = [c for c in table.column_names if c != "date" and c not in frame.columns]
+        if lacking:
+            raise LakeError(f"table {name} wants columns that its job did not make: {lacking}")
+        if "date" in frame.columns:
+            frame = frame.where(F.col("date").cast("date") == F.lit(date))
+        selected = frame.select(
+            F.lit(date).cast("date").alias("date"),
+            *(
+                F.col(f"`{c.name}`").cast(c.type).alias(c.name)
+                for c in table.columns
+                if c.name != "date"
+            ),
+        )
+        with _readable_errors(f"table {name} in {self.root} can't be written"):
+            (
+                selected.write.format("delta")
+                .mode("overwrite")
+                .option("replaceWhere", f"date = '{date.isoformat()}'")
+                .save(self.path(name))
+            )
+        return self._written(name, date)
+
+    def replace_night(self, name: str, date: dt.date, rows: pa.Table) -> int:
+        """The same as `write_night` for rows that are in this process already."""
+        table = TABLES[name]
+        self.create(name)
+        if "date" in rows.column_names:
+            rows = rows.filter(pc.equal(rows["date"].cast(pa.date32()), pa.scalar(date)))
+        with _readable_errors(f"table {name} in {self.root} can't be written"):
+            write_deltalake(
+                self.path(name),
+                _conformed(rows, table, date),
+                mode="overwrite",
+                predicate=f"date = '{date.isoformat()}'",
+            )
+        return self._written(name, date)
+
+    def append(self, name: str, rows: pa.Table) -> None:
+        """Add rows to a table that is declared to be append-only."""
+        table = TABLES[name]
+        if not table.append_only:
+            raise LakeError(f"table {name} is written a night at a time, not appended to")
+        self.create(name)
+        with _readable_errors(f"table {name} in {self.root} can't be written"):
+            write_deltalake(self.path(name), _conformed(rows, table, None), mode="append")
+        self.rows_written[name] = self.rows_written.get(name, 0) + rows.num_rows
+
+    def _written(self, name: str, date: dt.date) -> int:
+        self.rows_written[name] = self.count(name, date)
+        return self.rows_written[name]
+
+    def count(self, name: str, date: dt.date) -> int:
+        """Rows of one night, from the statistics in the Delta log."""
+        self.create(name)
+        actions = pa.table(DeltaTable(self.path(name)).get_add_actions(flatten=True))
+        total = 0
+        if "partition.date" in actions.column_names:
+            for partition, records in zip(
+                actions["partition.date"].to_pylist(),
+                actions["num_records"].to_pylist(),
+                strict=True,
+            ):
+                if partition == date:
+                    total += records or 0
+        return total
+
+
+def _held_constraints(delta: DeltaTable) -> set[str]:
+    prefix = "delta.constraints."
+    return {
+        key.removeprefix(prefix)
+        for key in delta.metadata().configuration
+        if key.startswith(prefix)
+    }
+
+
+def _conformed(rows: pa.Table, table: Table, date: dt.date | None) -> pa.Table:
+    columns = []
+    for column in table.columns:
+        kind = ARROW_TYPES[column.type]
+        if column.name == "date" and date is not None:
+            columns.append(pa.array([date] * rows.num_rows, pa.date32()))
+        elif column.name not in rows.column_names:
+            raise LakeError(f"table {table.name} wants a column that its job did not make: "
+                            f"{column.name}")
+        else:
+            columns.append(rows[column.name].cast(kind))
+    return pa.Table.from_arrays(columns, schema=arrow_schema(table))
+
+
+@contextmanager
+def _readable_errors(what: str) -> Iterator[None]:
+    """Turn what an engine or delta-rs raises into one line."""
+    try:
+        yield
+    except LakeError:
+        raise
+    except Exception as error:
+        raise _readable(error, what) from error
+
+
+_KNOWN_FAULTS = (
+    ("No space left|os error 28|StorageFull", "no space left on the device; free some and run "
+     "the same night again"),
+    ("Permission denied|Read-only file system|os error 13|os error 30|AccessDenied",
+     "it may not be written to; check its owner and mode"),
+    ("CHECK constraint|Check constraint|DELTA_VIOLATE_CONSTRAINT|declared_[0-9a-f]{8}|Invariant|NOT NULL|"
+     "failed validation check",
+     "a row breaks what the catalogue declares"),
+    ("ConcurrentAppend|ConcurrentModification|concurrent|CommitFailed",
+     "something else wrote to it at the same time; run the same night again"),
+)  # fmt: skip
+
+
+def _readable(error: Exception, what: str) -> LakeError:
+    text = " ".join(str(error).split())
+    for pattern, said in _KNOWN_FAULTS:
+        if re.search(pattern, text):
+            return LakeError(f"{what}: {said}")
+    return LakeError(f"{what}: {type(error).__name__}: {text[:200]}")
