@@ -57,6 +57,24 @@ class EnforcementPolicy:
 
 
 @dataclass(frozen=True)
+class ScoringPolicy:
+    #: Days without a request after which an account is no longer scored.
+    window_days: int = 7
+    #: Below this nobody asks why: reasons and evidence are worked out from here up.
+    explain_score: float = 0.10
+    #: Log-odds that a feature adds before it is named as a reason.
+    least_contribution: float = 0.15
+    #: Log-odds that a family's features add together before it counts as evidence: alone it
+    #: would nearly double the odds.
+    family_contribution: float = 0.60
+    #: A campaign's families count for its members from this score of the campaign on.
+    campaign_evidence_score: float = 0.50
+    #: Reasons that an account is given: of its campaign, then of its own.
+    campaign_reasons: int = 3
+    own_reasons: int = 3
+
+
+@dataclass(frozen=True)
 class TrainingPolicy:
     """When a challenger is trained. What promotes it is declared in `models.definitions`."""
 
@@ -105,12 +123,13 @@ class CampaignPolicy:
     #: Days of phrases: nearly as many as requests, and an operation repeats its own within days.
     phrase_days: int = 7
     axes: tuple[Axis, ...] = (
-        Axis("place", "infrastructure", (("address", 6.0), ("network", 5.0)), 7.0),
+        # A carrier or campus explains where accounts sign up as well as where they work.
+        Axis("place", "infrastructure", (("address", 6.0), ("network", 5.0),
+                                         ("signup_address", 6.0), ("signup_network", 5.0)), 7.0),
         Axis("tool", "behaviour", (("client", 4.0), ("settings", 3.0), ("system_prompt", 4.0)),
              5.0),
         Axis("money", "identity", (("payment", 7.0), ("phone", 7.0)), 8.0),
-        Axis("signup", "identity", (("signup_address", 6.0), ("signup_network", 5.0),
-                                    ("email_domain", 4.0), ("signup_hour", 6.0)), 7.0),
+        Axis("signup", "identity", (("email_domain", 4.0), ("signup_hour", 6.0)), 7.0),
         Axis("work", "content", (("template", 6.0), ("template_end", 6.0), ("shingle", 5.0)),
              7.0),
         Axis("time", "time", (("time", 4.0),), 4.0),
@@ -119,13 +138,23 @@ class CampaignPolicy:
     #: grow with accounts, not with their square, and a random ring is an expander, so that a
     #: group of thousands still hangs together.
     ring: int = 6
-    #: A token of more accounts than its declared cap, and than this share of all, proposes no
-    #: pairs: a carrier's gateway, a popular client.
-    hub_share: float = 0.04
+    #: A token of more accounts than its declared cap proposes no pairs: a carrier's gateway, a
+    #: popular client. Content and tools may reach this share of all accounts, so that an operation
+    #: of a tenth of them is still seen.
+    hub_share: float = 0.12
+    #: Nats that a token must bring between two accounts like this one, for it to count at all:
+    #: a phrase met once in a hundred requests only costs time.
+    token_nats: float = 0.5
     #: Nats that an axis must bring to count as one, and axes that a link needs.
     axis_nats: float = 1.5
     axes_needed: int = 2
-    #: Nats of a link: about the logarithm of the accounts that a chance partner is drawn from.
+    #: How many times as often as by chance two shared things go together in all accounts, and
+    #: the surprise of that in nats: some hundred thousand couples are tried each
+    #: night (2 ln N where there are few accounts).
+    lift: float = 4.0
+    together_nats: float = 12.0
+    #: Nats of a link: about the logarithm of the accounts that a chance partner is drawn from, so
+    #: fewer where there are fewer accounts (ln N + 2).
     link_nats: float = 8.0
 
     # Groups
@@ -135,20 +164,50 @@ class CampaignPolicy:
     #: Links inside the group that a member needs, and the share of its link weight.
     member_links: int = 2
     member_share: float = 0.5
-    #: Rounds after which labels are taken as settled.
-    rounds: int = 40
+    #: Rounds in which parts of the accounts move at once, before only unlinked ones do.
+    rounds: int = 20
 
     # Scores
 
     #: Share of a group's links on which an axis must hold before it is named as binding it.
     binding_share: float = 0.2
-    #: Log-odds before any figure is known.
-    base_nats: float = -3.0
+    #: Log-odds before any figure is known: most groups are a campus, a tool or a firm.
+    base_nats: float = -3.5
     terms: tuple[Term, ...] = (
-        Term("conversation", 0.30, 0.05, 1.5, "teaching data is asked for, not talked about"),
+        Term("conversation", 0.30, 0.05, 1.2, "teaching data is asked for, not talked about"),
+        Term("unevenness", 0.50, 0.15, 1.5, "a scheduler spreads load evenly; people do not"),
+        Term("active_days", 0.70, 0.95, 0.7, "a schedule has no days off"),
+        Term("daily_requests", 8.0, 20.0, 0.8, "a class or a hobby asks a few questions a day"),
+        Term("signup_burst", 0.30, 0.80, 0.8, "accounts opened together were opened by one hand"),
+        Term("stopped", 0.05, 0.25, 1.5, "others of the group were found out before"),
+        Term("untraceable", 0.15, 0.60, 0.5, "a prepaid card hides who pays"),
+        Term("payment_own", 0.20, 0.80, 0.5, "one purse for accounts that pose as many"),
+        Term("teaching", 0.03, 0.15, 1.0, "what teaching data looks like, beyond what all ask"),
+        Term("own_template_requests", 0.10, 0.50, 0.8, "one work list has one phrasing"),
+        Term("same_settings", 0.60, 0.95, 0.7, "one program has one configuration"),
+        Term("client_own", 0.30, 0.80, 0.7, "a build that nobody else has"),
+        Term("output_ratio", 1.5, 3.0, 1.0, "answers are what is bought: long ones"),
+        Term("organization", 0.20, 0.80, -2.5, "a firm's accounts share what the firm has"),
+        Term("vetted", 0.20, 0.80, -2.5, "a person checked who they are"),
+        Term("web", 0.10, 0.50, -1.0, "people at a web page"),
+        Term("shingle_disjoint", 0.20, 0.05, -1.5, "the same few questions, as in a classroom, "
+             "teach a model little"),
     )
-    resale_base_nats: float = -3.0
-    resale_terms: tuple[Term, ...] = ()
+    resale_base_nats: float = -4.5
+    resale_terms: tuple[Term, ...] = (
+        Term("payment_own", 0.20, 0.80, 1.5, "the reseller pays for all of them"),
+        Term("phone_own", 0.20, 0.80, 1.0, "the reseller verifies all of them"),
+        Term("client_own", 0.30, 0.80, 0.5, "one relay program"),
+        Term("untraceable", 0.15, 0.60, 0.5, "a prepaid card hides who pays"),
+        Term("address_per_carrier", 4.0, 10.0, 0.5, "requests leave by any of the relay's exits"),
+        Term("conversation", 0.10, 0.30, 1.2, "behind a relay sit people who talk"),
+        Term("same_settings", 0.50, 0.20, 1.0, "each customer of a relay sets his own"),
+        Term("unevenness", 0.20, 0.50, 0.8, "nobody schedules customers"),
+        Term("own_template_requests", 0.20, 0.05, 1.0, "customers ask what they like"),
+        Term("organization", 0.20, 0.80, -4.0, "a firm's accounts share what the firm has"),
+        Term("vetted", 0.20, 0.80, -3.0, "a person checked who they are"),
+        Term("web", 0.10, 0.50, -2.0, "people at a web page need no relay"),
+    )
     #: Log-odds that labels of all its members would weigh, and labels that count as doubt.
     label_nats: float = 6.0
     label_prior: float = 2.0
@@ -166,5 +225,6 @@ class CampaignPolicy:
 
 
 POLICY = EnforcementPolicy()
+SCORING = ScoringPolicy()
 TRAINING = TrainingPolicy()
 CAMPAIGN_POLICY = CampaignPolicy()

@@ -10,7 +10,7 @@ from jobs.catalog.types import Step
 STEPS: tuple[Step, ...] = (
     Step(
         name="ingest",
-        module="jobs.ingest",
+        entry="jobs.ingest:run",
         about="Check every landed record, split it into kept, quarantined and duplicate, and "
         "turn personal data into tokens and prompts into sketches.",
         reads=(),
@@ -22,15 +22,15 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="check_landed",
-        module="jobs.checks",
+        entry="jobs.checks:check_landed",
         about="Validate what landed with Great Expectations; a failed stop check ends the night.",
-        reads=("requests", "accounts", "labels", "landing_files"),
+        reads=("requests", "accounts", "labels", "landing_files", "quarantine"),
         writes=("check_results",),
         after=("ingest",),
     ),
     Step(
         name="rollup",
-        module="jobs.rollup",
+        entry="jobs.rollup:run",
         about="Aggregate the day's requests into daily rollups that windows are merged from.",
         reads=("requests",),
         writes=("account_daily", "account_indicators", "account_templates"),
@@ -39,7 +39,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="campaigns",
-        module="jobs.campaigns",
+        entry="jobs.campaigns:run",
         about="Link accounts that share rare evidence, group them, and keep each group's name.",
         reads=("account_indicators", "account_templates", "account_daily", "accounts", "labels"),
         writes=("account_links", "campaigns", "campaign_members"),
@@ -47,7 +47,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="features",
-        module="jobs.features",
+        entry="jobs.features:run",
         about="Merge rollups into 1-, 7-, 28- and 45-day windows and derive the features.",
         reads=(
             "account_daily", "account_indicators", "account_templates", "accounts", "campaigns",
@@ -58,7 +58,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="train",
-        module="jobs.train",
+        entry="jobs.train:run",
         about="Train and register a challenger when the policy says that training is due.",
         reads=("account_features", "labels", "model_decisions"),
         writes=("model_decisions",),
@@ -67,7 +67,7 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="score",
-        module="jobs.score",
+        entry="jobs.score:run",
         about="Score the night's accounts with the champion and say why in words.",
         reads=("account_features", "campaigns", "campaign_members", "model_decisions"),
         writes=("account_scores",),
@@ -75,16 +75,16 @@ STEPS: tuple[Step, ...] = (
     ),
     Step(
         name="check_scored",
-        module="jobs.checks",
+        entry="jobs.checks:check_scored",
         about="Validate scores and campaigns before anything acts on them.",
-        reads=("account_daily", "account_features", "campaigns", "campaign_members",
-               "account_scores"),
+        reads=("landing_files", "account_daily", "account_features", "campaigns",
+               "campaign_members", "account_scores"),
         writes=("check_results",),
         after=("score",),
     ),
     Step(
         name="decide",
-        module="jobs.decide",
+        entry="jobs.decide:run",
         about="Turn scores into actions under the policy: evidence, allow-list, caps, expiry.",
         reads=("account_scores", "campaigns", "campaign_members", "accounts", "labels",
                "enforcement_actions"),

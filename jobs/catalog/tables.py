@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from jobs.catalog import checks
 from jobs.catalog.features import FEATURES
 from jobs.catalog.landing import ACCOUNTS, LABELS, REQUESTS, LandingColumn
@@ -34,7 +36,7 @@ DATE_COLUMN = Column("date", DATE, "Landing date: the night.", nullable=False, p
 ACCOUNT = Column("account_id", STRING, "The billed account.", nullable=False,
                  personal="pseudonym", promised=True)
 KEY_ID = Column("key_id", STRING, "Which key made the row's tokens.", nullable=False)
-SCORE = {"minimum": 0.0, "maximum": 1.0}
+SCORE: dict[str, Any] = {"minimum": 0.0, "maximum": 1.0}
 
 
 def _kept(column: LandingColumn, about: str | None = None) -> Column:

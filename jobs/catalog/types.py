@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
-STRING = "string"
-LONG = "long"
-INT = "int"
-DOUBLE = "double"
-BOOLEAN = "boolean"
-TIMESTAMP = "timestamp"
-DATE = "date"
-STRINGS = "array<string>"
-LONGS = "array<long>"
+STRING: Final = "string"
+LONG: Final = "long"
+INT: Final = "int"
+DOUBLE: Final = "double"
+BOOLEAN: Final = "boolean"
+TIMESTAMP: Final = "timestamp"
+DATE: Final = "date"
+STRINGS: Final = "array<string>"
+LONGS: Final = "array<long>"
 
 ColumnType = Literal[
     "string", "long", "int", "double", "boolean", "timestamp", "date", "array<string>",
@@ -33,9 +33,9 @@ Family = Literal[
 class Column:
     """One column of one table.
 
-    `minimum`, `maximum`, `values` and `pattern` become Delta CHECK constraints as well as
-    expectations; `pattern` is a regular expression that both engines read alike (character
-    classes written out, no look-around).
+    `minimum`, `maximum` and `values` become a Delta CHECK constraint, and an expectation where
+    a table lacks it; `pattern` is an expectation: a regular expression that both engines read
+    alike (character classes written out, no look-around).
     """
 
     name: str
@@ -56,13 +56,15 @@ class Column:
 class Check:
     """An expectation on a whole table for one night.
 
-    `kind` names a Great Expectations expectation class; `arguments` are its arguments.
+    `kind` names a Great Expectations expectation class; `arguments` are its arguments. `counts`
+    says what the unexpected are, where they are not rows of the table.
     """
 
     kind: str
     arguments: tuple[tuple[str, object], ...]
     about: str
     severity: Severity = "stop"
+    counts: str = "rows"
 
 
 @dataclass(frozen=True)
@@ -93,10 +95,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a night: `stillwatch run NAME --date D`, one module, one Airflow task."""
+    """One step of a night: `stillwatch run NAME --date D`, one Airflow task."""
 
     name: str
-    module: str
+    #: `module:function` of what runs it, called with the lake and the date.
+    entry: str
     about: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]

@@ -37,8 +37,9 @@ _DOMAIN = "^[a-z0-9-]{1,63}([.][a-z0-9-]{1,63}){1,4}$"
 _PLAIN_NAME = "^[a-z][a-z_]{0,39}$"
 
 
-def run(lake: Lake, date: dt.date, settings: Settings, announce: Callable[[str], None]) -> None:
-    key = load_key(announce)
+def run(lake: Lake, date: dt.date) -> None:
+    settings = lake.settings
+    key = load_key()
     require_key_of_lake(Path(lake.root), key)
     staging = Path(lake.root) / "_staging" / date.isoformat()
     counted: list[pa.Table] = []

@@ -17,6 +17,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jobs.catalog.checks import SQL
@@ -25,7 +26,11 @@ from jobs.catalog.types import Check, Severity, Table
 from jobs.platform.errors import LakeError
 
 if TYPE_CHECKING:
-    from great_expectations.core import ExpectationSuiteValidationResult, ExpectationValidationResult
+    from great_expectations.core import (
+        ExpectationSuiteValidationResult,
+        ExpectationValidationResult,
+    )
+    from great_expectations.expectations.core import UnexpectedRowsExpectation
     from great_expectations.expectations.expectation import Expectation
     from pyspark.sql import DataFrame
 
@@ -36,6 +41,8 @@ SEVERITIES: dict[Severity, str] = {"stop": "critical", "warn": "warning"}
 _COUNTS_ONLY = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 #: `{accounts}`, `{account_daily:7}`; see catalog.checks.
 _PLACE = re.compile(r"\{(\w+)(?::(\d+))?\}")
+#: Rows that the package fetches of a query at most.
+_ROWS_FETCHED = 200
 #: Longest example that is written down: file names can be of any length.
 _EXAMPLE_CHARS = 200
 
@@ -44,8 +51,8 @@ _EXAMPLE_CHARS = 200
 class Outcome:
     """What one expectation found on one table of one night.
 
-    `unexpected` counts rows that break it, for checks of counts the counts that do. `example` is
-    the key of the first such row, or what was observed.
+    `unexpected` says how many rows break it, or how many of what `counts` names. `example` is the
+    key of the first, or what was observed.
     """
 
     table: str
@@ -55,6 +62,7 @@ class Outcome:
     rows: int
     unexpected: int
     example: str | None
+    counts: str = "rows"
 
 
 @dataclass(frozen=True)
@@ -87,8 +95,8 @@ def column_checks(table: Table, guaranteed: Iterable[str]) -> tuple[Check, ...]:
         if "declared" not in held:
             if c.minimum is not None or c.maximum is not None:
                 bounds = (("min_value", c.minimum), ("max_value", c.maximum))
-                low = "" if c.minimum is None else f" from {c.minimum:,g}"
-                high = "" if c.maximum is None else f" to {c.maximum:,g}"
+                low = "" if c.minimum is None else f" from {c.minimum:,.10g}"
+                high = "" if c.maximum is None else f" to {c.maximum:,.10g}"
                 checks.append(Check("ExpectColumnValuesToBeBetween", (column, *bounds),
                                     f"{c.name} is{low}{high}"))
             if c.values:
@@ -101,24 +109,60 @@ def column_checks(table: Table, guaranteed: Iterable[str]) -> tuple[Check, ...]:
     return tuple(checks)  # fmt: skip
 
 
+@lru_cache
+def no_rows() -> type[UnexpectedRowsExpectation]:
+    """The expectation that a query gives no rows, in one query instead of the package's two: rows
+    are fetched, which gives count and example at once, and counted only where there are many.
+    A class inside a function, for its base is not to be imported before it is needed."""
+    from great_expectations.expectations.core import UnexpectedRowsExpectation as Base
+
+    class NoRowsOfQuery(Base):
+        """No row may come out of the query."""
+
+        metric_dependencies = ("unexpected_rows_query.table",)
+
+        def _validate(
+            self,
+            metrics: dict[str, Any],
+            runtime_configuration: dict[str, Any] | None = None,
+            execution_engine: object = None,
+        ) -> dict[str, Any]:
+            rows = metrics["unexpected_rows_query.table"]
+            details = {"details": {"first": rows[0]}} if rows else {}
+            return {"success": not rows, "result": {"observed_value": len(rows), **details}}
+
+    return NoRowsOfQuery
+
+
+def _counting(expectation: UnexpectedRowsExpectation) -> Expectation:
+    """The same expectation as the package has it: it counts."""
+    from great_expectations.expectations.core import UnexpectedRowsExpectation as Base
+
+    return Base(unexpected_rows_query=expectation.unexpected_rows_query)
+
+
 class NightValidator:
-    """Validates tables of one night; views that checks in SQL name live as long as it does."""
+    """Validates tables of one night; the views that checks in SQL name end with it."""
 
     def __init__(self, lake: Lake, date: dt.date) -> None:
         # Nothing about a lake leaves it: the package must not report its use.
         os.environ["GX_ANALYTICS_ENABLED"] = "false"
         import great_expectations as gx
+        from great_expectations.data_context.types.base import ProgressBarsConfig
         from great_expectations.execution_engine import SparkDFExecutionEngine
 
         self.lake = lake
         self.date = date
         self._context = gx.get_context(mode="ephemeral")
-        self._context.variables.progress_bars = {"globally": False}
+        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         # Not persisted: each check reads a column or two, and a night may not fit into memory.
         self._engine = SparkDFExecutionEngine(spark=lake.session, persist=False)
         self._views: set[str] = set()
 
-    def close(self) -> None:
+    def __enter__(self) -> NightValidator:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
         for view in sorted(self._views):
             self.lake.session.catalog.dropTempView(view)
         self._views.clear()
@@ -140,10 +184,11 @@ class NightValidator:
         outcomes = []
         for check, expectation, result in zip(checks, expectations, results, strict=True):
             self._raise_if_not_computed(name, check, result)
-            unexpected = 0 if result.success else _unexpected(result)
-            example = None if result.success else self._example(table, frame, expectation, result)
+            unexpected, example = (
+                (0, None) if result.success else self._failure(table, frame, expectation, result)
+            )
             outcomes.append(Outcome(name, check.about, check.severity, bool(result.success), rows,
-                                    unexpected, example))
+                                    unexpected, example, check.counts))
         passed = sum(outcome.passed for outcome in outcomes)
         return Validated(table, tuple(outcomes), ExpectationSuiteValidationResult(
             success=all(outcome.passed for outcome in outcomes),
@@ -162,9 +207,13 @@ class NightValidator:
         import great_expectations.expectations as gxe
 
         arguments: dict[str, Any] = dict(check.arguments)
+        kind: Any
         if check.kind == SQL:
+            kind = no_rows()
             arguments["unexpected_rows_query"] = self._sql(arguments["unexpected_rows_query"])
-        expectation: Expectation = getattr(gxe, check.kind)(
+        else:
+            kind = getattr(gxe, check.kind)
+        expectation: Expectation = kind(
             **arguments, severity=SEVERITIES[check.severity], description=check.about
         )
         return expectation
@@ -205,29 +254,34 @@ class NightValidator:
             runtime_configuration={"result_format": result_format},
         )
 
-    def _example(
+    def _failure(
         self,
         table: Table,
         frame: DataFrame,
         expectation: Expectation,
         result: ExpectationValidationResult,
-    ) -> str | None:
-        """The key of the first row that breaks the expectation: the same on every engine."""
-        observed = result.result.get("observed_value")
-        if expectation.expectation_type == "unexpected_rows_expectation":
-            again = self._results(frame, [expectation], {"result_format": "COMPLETE"})[0]
-            found = (again.result.get("details") or {}).get("unexpected_rows") or []
-            return _words(found[0]) if found else None
-        if observed is not None:
-            return _words({"observed": observed})
+    ) -> tuple[int, str | None]:
+        """How many rows break the expectation, and the key of the first: the same on any engine."""
+        found = result.result
+        if isinstance(expectation, no_rows()):
+            count, example = int(found["observed_value"]), found["details"]["first"]
+            if count >= _ROWS_FETCHED:
+                counted = self._results(frame, [_counting(expectation)], _COUNTS_ONLY)[0]
+                count = int(counted.result["observed_value"])
+                # Data Docs are made from the same result.
+                found["observed_value"] = count
+            return count, _words(example)
+        if "unexpected_count" not in found:
+            return 0, _words({"observed": found.get("observed_value")})
         key = [column for column in table.key if column != table.partition]
         again = self._results(frame.orderBy(*key), [expectation], {
             "result_format": "SUMMARY",
             "unexpected_index_column_names": key,
             "partial_unexpected_count": 1,
         })[0]  # fmt: skip
-        found = again.result.get("partial_unexpected_index_list") or []
-        return _words({name: found[0][name] for name in key}) if found else None
+        index = again.result.get("partial_unexpected_index_list") or []
+        example = _words({name: index[0][name] for name in key}) if index else None
+        return int(found["unexpected_count"]), example
 
     def _raise_if_not_computed(
         self, name: str, check: Check, result: ExpectationValidationResult
@@ -238,17 +292,6 @@ class NightValidator:
             if entry.get("raised_exception"):
                 said = " ".join(str(entry.get("exception_message")).split())[:200]
                 raise LakeError(f"{name}: {check.about}: can't be computed: {said}")
-
-
-def _unexpected(result: ExpectationValidationResult) -> int:
-    found = result.result
-    if "unexpected_count" in found:
-        return int(found["unexpected_count"])
-    if found.get("observed_value") is None or result.expectation_config is None:
-        return 0
-    # What is observed is the number of rows that come out of SQL, or the size of the table.
-    in_sql = result.expectation_config.type == "unexpected_rows_expectation"
-    return int(found["observed_value"]) if in_sql else 0
 
 
 def _words(row: dict[str, Any]) -> str:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 import os
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.platform.errors import SettingsError
 
 KEY_BYTES = 32
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def default_key_file() -> Path:
     return Path(base) / "stillwatch" / "token.key"
 
 
-def load_key(announce: Callable[[str], None]) -> TokenKey:
+def load_key() -> TokenKey:
     """The key from STILLWATCH_TOKEN_KEY (hex), STILLWATCH_TOKEN_KEY_FILE, or the user's own file,
     which is made, mode 0600, the first time.
 
@@ -58,10 +59,10 @@ def load_key(announce: Callable[[str], None]) -> TokenKey:
     path = default_key_file()
     if not path.is_file():
         _make(path)
-        announce(
-            f"made a key for tokens: {path} (mode 0600). Keep a copy: without it no later night "
-            "can be linked with this lake"
-        )
+        logger.warning(
+            "made a key for tokens: %s (mode 0600); keep a copy: without it no later night can be "
+            "linked with this lake", path
+        )  # fmt: skip
     return _parse(path.read_text(), str(path))
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -42,12 +42,24 @@ ARROW_TYPES: dict[str, pa.DataType] = {
     "array<long>": pa.list_(pa.int64()),
 }
 _DELTA_NAMES = {"int": "integer"}
+#: Metadata of a column that the table gained after it was made.
+_LATER = "stillwatch.later"
+
+
+def _not_null_in_schema(table: Table, column: Column) -> bool:
+    """Whether NOT NULL stands in the Delta schema, as for keys, or in the CHECK constraint.
+
+    Sail's planning time and memory double with each NOT NULL column of a table, as with each
+    constraint: 20 of them take 7 s, 70 all the memory there is.
+    """
+    return not column.nullable and column.name in table.key
 
 
 def arrow_schema(table: Table) -> pa.Schema:
     """The table's columns as an Arrow schema."""
     return pa.schema([
-        pa.field(column.name, ARROW_TYPES[column.type], nullable=column.nullable)
+        pa.field(column.name, ARROW_TYPES[column.type],
+                 nullable=not _not_null_in_schema(table, column))
         for column in table.columns
     ])
 
@@ -63,18 +75,20 @@ def delta_schema(table: Table) -> Schema:
         else:
             kind = PrimitiveType(_DELTA_NAMES.get(column.type, column.type))
         comment = column.about + (f" Unit: {column.unit}." if column.unit else "")
-        return Field(column.name, kind, nullable=column.nullable, metadata={"comment": comment})
+        nullable = not _not_null_in_schema(table, column)
+        return Field(column.name, kind, nullable=nullable, metadata={"comment": comment})
 
     return Schema([of(column) for column in table.columns])
 
 
-def check_constraints(table: Table) -> dict[str, str]:
+def check_constraints(table: Table, later: Collection[str] = ()) -> dict[str, str]:
     """The table's CHECK constraint, from what its columns declare; none where they declare none.
 
     One for the whole table, since Sail's planning time doubles with each further one (11: 7 s).
-    In SQL a null passes a CHECK; in Delta it fails one, so each test says that null may pass: NOT
-    NULL is declared beside it. The name ends in a hash of the test, because Delta stores a test in
-    words of its own, and a changed declaration must be told from an unchanged one.
+    In SQL a null passes a CHECK; in Delta it fails one, so each test says whether it may: also in
+    columns that the table gained `later`, which earlier nights have no value for. The name ends
+    in a hash of the test, because Delta stores a test in words of its own, and a changed
+    declaration must be told from an unchanged one.
     """
     tests = []
     for column in table.columns:
@@ -86,8 +100,13 @@ def check_constraints(table: Table) -> dict[str, str]:
         if column.values:
             values = ", ".join(f"'{value}'" for value in column.values)
             of_column.append(f"{column.name} IN ({values})")
-        if of_column:
-            tests.append(f"({column.name} IS NULL OR ({' AND '.join(of_column)}))")
+        if column.nullable or column.name in later:
+            if of_column:
+                tests.append(f"({column.name} IS NULL OR ({' AND '.join(of_column)}))")
+        else:
+            if not _not_null_in_schema(table, column):
+                of_column.insert(0, f"{column.name} IS NOT NULL")
+            tests += of_column
     if not tests:
         return {}
     test = " AND ".join(tests)
@@ -102,6 +121,7 @@ class Lake:
     """The Delta tables under one root, read and written through one engine's session."""
 
     def __init__(self, settings: Settings, session: SparkSession | None = None) -> None:
+        self.settings = settings
         self.root = settings.lake
         self._session = session
         #: Rows that this object wrote to each table, for the run log.
@@ -138,10 +158,11 @@ class Lake:
             if missing:
                 # Earlier nights have no value for it, so it can't be NOT NULL; where that is
                 # declared, the night's expectations see to it.
-                delta.alter.add_columns(
-                    [Field(f.name, f.type, nullable=True, metadata=f.metadata) for f in missing]
-                )
-            declared = check_constraints(table)
+                delta.alter.add_columns([
+                    Field(f.name, f.type, nullable=True, metadata={**f.metadata, _LATER: "yes"})
+                    for f in missing
+                ])
+            declared = check_constraints(table, _later(delta))
             held = _held_constraints(delta)
             for stale in sorted(c for c in held - set(declared) if "declared" in c):
                 delta.alter.drop_constraint(stale)
@@ -154,7 +175,7 @@ class Lake:
     def version(self, name: str) -> int | None:
         """The table's Delta version, None where there is no table."""
         try:
-            return DeltaTable(self.path(name), without_files=True).version()
+            return DeltaTable(self.path(name)).version()
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
@@ -166,10 +187,13 @@ class Lake:
         values that columns declare are its constraint."""
         self.create(name)
         delta = DeltaTable(self.path(name))
-        not_null = {f"{field.name}_not_null" for field in delta.schema().fields
-                    if not field.nullable}
-        bounded = set(check_constraints(TABLES[name])) <= _held_constraints(delta)
-        return frozenset(not_null | ({"declared"} if bounded else set()))
+        later = _later(delta)
+        held = {f"{field.name}_not_null" for field in delta.schema().fields
+                if not field.nullable}
+        if set(check_constraints(TABLES[name], later)) <= _held_constraints(delta):
+            held |= {"declared"} | {f"{c.name}_not_null" for c in TABLES[name].columns
+                                    if not c.nullable and c.name not in later}
+        return frozenset(held)
 
     # Reading
 
@@ -219,14 +243,14 @@ class Lake:
         """The same as `read`, as an Arrow table and without an engine: for small tables."""
         self.create(name)
         self.tables_read.add(name)
-        filters: list[tuple[str, str, str]] = []
+        filters: list[tuple[str, str, dt.date]] = []
         if first is not None:
-            filters.append(("date", ">=", first.isoformat()))
+            filters.append(("date", ">=", first))
         if last is not None:
-            filters.append(("date", "<=", last.isoformat()))
+            filters.append(("date", "<=", last))
         try:
             table: pa.Table = DeltaTable(self.path(name)).to_pyarrow_table(
-                partitions=filters or None, columns=columns
+                filters=filters or None, columns=columns
             )
             return table
         except (DeltaError, OSError) as error:
@@ -312,6 +336,11 @@ class Lake:
         return total
 
 
+def _later(delta: DeltaTable) -> set[str]:
+    """Columns that the table gained after it was made."""
+    return {field.name for field in delta.schema().fields if _LATER in (field.metadata or {})}
+
+
 def _held_constraints(delta: DeltaTable) -> set[str]:
     prefix = "delta.constraints."
     return {
@@ -351,10 +380,10 @@ _KNOWN_FAULTS = (
      "the same night again"),
     ("Permission denied|Read-only file system|os error 13|os error 30|AccessDenied",
      "it may not be written to; check its owner and mode"),
-    ("CHECK constraint|Check constraint|DELTA_VIOLATE_CONSTRAINT|declared_[0-9a-f]{8}|Invariant|NOT NULL|"
-     "failed validation check",
+    ("CHECK constraint|Check constraint|DELTA_VIOLATE_CONSTRAINT|declared_[0-9a-f]{8}|Invariant|"
+     "NOT NULL|failed validation check",
      "a row breaks what the catalogue declares"),
-    ("ConcurrentAppend|ConcurrentModification|concurrent|CommitFailed",
+    ("ConcurrentAppend|ConcurrentModification|concurrent|CommitFailed|Failed to commit",
      "something else wrote to it at the same time; run the same night again"),
 )  # fmt: skip
 

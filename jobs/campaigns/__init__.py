@@ -1,0 +1,35 @@
+"""The step `campaigns`: which accounts work together, under which name, and what for.
+
+Reads the rollups of a window that ends on the night, the night's accounts, the labels known by
+then and the members of earlier nights; writes account_links, campaigns and campaign_members.
+If it is late, scores lose the evidence of groups: each account of a spread operation alone looks
+like a customer.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jobs.platform.lake import Lake
+
+
+def run(lake: Lake, date: dt.date) -> None:
+    """Link, group, score and name the accounts of one night."""
+    # Late, so that a command's help does not pay for scipy.
+    from jobs.campaigns.evidence import gather
+    from jobs.campaigns.groups import find_groups
+    from jobs.campaigns.identity import name_groups
+    from jobs.campaigns.links import find_links
+    from jobs.campaigns.scoring import score_groups
+    from jobs.campaigns.tables import links_table, publish
+    from jobs.catalog.policy import CAMPAIGN_POLICY as policy
+
+    evidence = gather(lake, date, policy)
+    links = find_links(evidence, policy)
+    groups = find_groups(evidence.account_keys, links, policy)
+    findings = score_groups(lake, date, evidence, links, groups, policy)
+    names = name_groups(lake, date, [finding.members for finding in findings], policy)
+    lake.replace_night("account_links", date, links_table(evidence, links, policy))
+    publish(lake, date, findings, names)

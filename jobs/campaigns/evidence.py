@@ -1,0 +1,313 @@
+"""What the accounts of a window share and did, as arrays; the only engine queries of the step.
+
+The engine reduces the window to rows that are linear in accounts: a row for each token that an
+account shares with another, a row of sums for each account. Tokens and accounts travel as 64-bit
+hashes (equal on both engines), which keeps 100,000 accounts within a few hundred megabytes.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from scipy import sparse
+
+from jobs.catalog.measures import INDICATORS, INDICATORS_BY_KIND
+from jobs.catalog.policy import CampaignPolicy
+from jobs.catalog.sketch import MARKERS
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from jobs.platform.lake import Lake
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+#: Prompt templates have a rollup of their own.
+TEMPLATE = "template"
+KINDS: tuple[str, ...] = (
+    *(i.kind for i in INDICATORS if i.kind not in ("model", "organization")),
+    TEMPLATE,
+)
+HOURS = tuple(f"hour_{hour:02d}" for hour in range(24))
+#: Measures of `account_daily` whose sums describe a group.
+SUMS: tuple[str, ...] = (
+    "requests", "output_tokens", "errors", "with_tools", "tool_results", "turns_known",
+    "later_turns", "in_conversation", "on_web", "batched", "prompts_known", "streamed",
+    "stream_known",
+    *(f"asks_{marker.name}" for marker in MARKERS),
+)  # fmt: skip
+_ACCOUNT_COLUMNS = (
+    "organization_id", "plan", "status", "verified_organization", "payment_type", "kyc_level",
+    "created_at",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One window of one night. Accounts are indices into `accounts`, sorted by id."""
+
+    date: dt.date
+    accounts: list[str]
+    #: The engine's hash of each account id: an order that no one can choose a place in.
+    account_keys: Ints
+    #: Sums over the window and, as `night_…`, of the night alone.
+    sums: dict[str, Ints]
+    #: Columns of the night's snapshot, null where an account has no record.
+    records: pa.Table
+    #: Tokens that at least two accounts of the window carry; kind, hash, and accounts that do.
+    token_kind: NDArray[np.int8]
+    token_hash: Ints
+    token_accounts: Ints
+    #: Requests with the token: accounts x tokens (at least 1 where it is carried at all).
+    carried: sparse.csr_matrix
+    #: Different prompts of a template: the same shape, zero for other kinds.
+    prompts: sparse.csr_matrix
+    #: Different tokens of each kind that an account carries, shared or not: accounts x kinds.
+    variety: Ints
+    #: Requests by hour of the window: accounts x (24 x days).
+    hours: sparse.csr_matrix
+    first_active: Ints = field(repr=False)
+    last_active: Ints = field(repr=False)
+
+    @property
+    def days(self) -> int:
+        return self.hours.shape[1] // 24
+
+
+def gather(lake: Lake, date: dt.date, policy: CampaignPolicy) -> Evidence:
+    """Read the window that ends on `date`."""
+    first = date - dt.timedelta(days=policy.window_days - 1)
+    hourly = _hourly(lake, first, date)
+    sums = _sums(lake, first, date)
+    carried = _carried(lake, first, date, policy)
+    shared, alone = _shared(carried), _alone(carried)
+
+    order = pc.sort_indices(sums["account_id"])
+    sums = sums.take(order)
+    accounts = sums["account_id"].to_pylist()
+    keys = sums["key"].to_numpy().astype(np.int64)
+    hours, first_active, last_active = _hour_matrix(hourly, keys, first, policy.window_days)
+    return Evidence(
+        date=date,
+        accounts=accounts,
+        account_keys=keys,
+        sums={
+            name: sums[name].to_numpy().astype(np.int64)
+            for name in sums.column_names
+            if name not in ("account_id", "key")
+        },
+        records=_records(lake, date, sums["account_id"]),
+        hours=hours,
+        first_active=first_active,
+        last_active=last_active,
+        **_matrices(shared, alone, keys),
+    )
+
+
+def _sums(lake: Lake, first: dt.date, date: dt.date) -> pa.Table:
+    """One row of sums for each account with traffic in the window."""
+    from pyspark.sql import functions as F
+
+    night = F.col("date") == F.lit(date)
+    return (
+        lake.read("account_daily", first, date)
+        .groupBy("account_id")
+        .agg(
+            *(F.sum(name).alias(name) for name in SUMS),
+            *(
+                F.sum(F.when(night, F.col(name)).otherwise(F.lit(0))).alias(f"night_{name}")
+                for name in ("requests", "output_tokens")
+            ),
+        )
+        .select("*", F.xxhash64("account_id").alias("key"))
+        .toArrow()
+    )
+
+
+def _hourly(lake: Lake, first: dt.date, date: dt.date) -> pa.Table:
+    from pyspark.sql import functions as F
+
+    return (
+        lake.read("account_daily", first, date)
+        .select(
+            F.xxhash64("account_id").alias("key"),
+            F.datediff("date", F.lit(first)).alias("day"),
+            *(F.col(hour).cast("int").alias(hour) for hour in HOURS),
+        )
+        .toArrow()
+    )
+
+
+def _carried(lake: Lake, first: dt.date, date: dt.date, policy: CampaignPolicy) -> DataFrame:
+    """Rows of (kind, token, account, requests, prompts) from all three places tokens stand in."""
+    from pyspark.sql import functions as F
+
+    def code(kind: str) -> int:
+        return KINDS.index(kind)
+
+    requested = [k for k in KINDS if k != TEMPLATE and INDICATORS_BY_KIND[k].origin == "requests"]
+    kind_code = F.lit(None).cast("int")
+    for kind in requested:
+        kind_code = F.when(F.col("kind") == kind, F.lit(code(kind))).otherwise(kind_code)
+    young = date - dt.timedelta(days=policy.phrase_days - 1)
+    indicators = (
+        lake.read("account_indicators", first, date)
+        .where(F.col("kind").isin(requested))
+        # Phrases are nearly as many as requests: a shorter memory bounds what a night costs.
+        .where((F.col("kind") != "shingle") | (F.col("date") >= F.lit(young)))
+        .select(
+            kind_code.alias("kind"),
+            F.xxhash64("token").alias("token"),
+            F.xxhash64("account_id").alias("key"),
+            "requests",
+            F.lit(0).cast("long").alias("prompts"),
+        )
+    )
+    templates = lake.read("account_templates", first, date).select(
+        F.lit(code(TEMPLATE)).alias("kind"),
+        F.xxhash64("template_key").alias("token"),
+        F.xxhash64("account_id").alias("key"),
+        "requests",
+        "prompts",
+    )
+    declared = [i for i in INDICATORS if i.origin == "accounts" and i.kind in KINDS]
+    snapshot = lake.night("accounts", date)
+    tokens = [
+        F.struct(F.lit(code(i.kind)).alias("kind"), F.expr(i.sql).cast("string").alias("token"))
+        for i in declared
+    ]
+    key = F.xxhash64("account_id").alias("key")
+    signed_up = (
+        snapshot.select(key, F.explode(F.array(*tokens)).alias("t"))
+        .where(F.col("t.token").isNotNull())
+        .select(
+            F.col("t.kind").alias("kind"),
+            F.xxhash64(F.col("t.token")).alias("token"),
+            "key",
+            F.lit(1).cast("long").alias("requests"),
+            F.lit(0).cast("long").alias("prompts"),
+        )
+    )
+    return indicators.unionByName(templates).unionByName(signed_up)
+
+
+def _shared(carried: DataFrame) -> pa.Table:
+    """Rows of the tokens that two accounts or more carry."""
+    from pyspark.sql import functions as F
+
+    shared = (
+        carried.groupBy("kind", "token")
+        .agg(F.min("key").alias("lowest"), F.max("key").alias("highest"))
+        .where(F.col("lowest") != F.col("highest"))
+        .select("kind", "token")
+    )
+    # A semi join first: most tokens are one account's own, and need no counting.
+    return (
+        carried.join(shared, ["kind", "token"], "left_semi")
+        .groupBy("kind", "token", "key")
+        .agg(F.sum("requests").alias("requests"), F.sum("prompts").alias("prompts"))
+        .toArrow()
+    )
+
+
+def _alone(carried: DataFrame) -> pa.Table:
+    """How many tokens of each kind an account has to itself: without them, sharing one of very
+    many would look rarer than it is."""
+    from pyspark.sql import functions as F
+
+    return (
+        carried.groupBy("kind", "token")
+        .agg(F.min("key").alias("key"), F.max("key").alias("highest"))
+        .where(F.col("key") == F.col("highest"))
+        .groupBy("kind", "key")
+        .agg(F.count(F.lit(1)).alias("tokens"))
+        .toArrow()
+    )
+
+
+def _records(lake: Lake, date: dt.date, accounts: pa.ChunkedArray) -> pa.Table:
+    """The night's records of these accounts, in their order."""
+    records = lake.rows("accounts", date, date, ["account_id", *_ACCOUNT_COLUMNS])
+    known = records["account_id"].combine_chunks()
+    place = pc.index_in(accounts.cast(pa.string()), value_set=known)
+    return records.select(_ACCOUNT_COLUMNS).take(place)
+
+
+def _position(keys: Ints, wanted: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    """Index of each wanted hash in `keys`, and whether it is there."""
+    order = np.argsort(keys, kind="stable")
+    at = np.minimum(np.searchsorted(keys[order], wanted), max(len(keys) - 1, 0))
+    if not len(keys):
+        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
+    index = order[at]
+    return index, keys[index] == wanted
+
+
+def _hour_matrix(
+    hourly: pa.Table, keys: Ints, first: dt.date, days: int
+) -> tuple[sparse.csr_matrix, Ints, Ints]:
+    account, known = _position(keys, hourly["key"].to_numpy().astype(np.int64))
+    assert known.all(), "an account of account_daily is missing from its own sums"
+    day = hourly["day"].to_numpy().astype(np.int64)
+    parts = []
+    for hour, name in enumerate(HOURS):
+        requests = hourly[name].to_numpy()
+        busy = np.flatnonzero(requests)
+        parts.append((account[busy], day[busy] * 24 + hour, requests[busy].astype(np.float64)))
+    row, column, value = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    matrix = sparse.csr_matrix((value, (row, column)), shape=(len(keys), days * 24))
+    matrix.sort_indices()
+    first_active = np.full(len(keys), days, np.int64)
+    last_active = np.full(len(keys), -1, np.int64)
+    np.minimum.at(first_active, account, day)
+    np.maximum.at(last_active, account, day)
+    return matrix, first_active, last_active
+
+
+def _matrices(shared: pa.Table, alone: pa.Table, keys: Ints) -> dict[str, Any]:
+    """Incidence matrices in an order that does not depend on the engine's."""
+    account, known = _position(keys, shared["key"].to_numpy().astype(np.int64))
+    account = account[known]
+    kind = shared["kind"].to_numpy().astype(np.int64)[known]
+    token = shared["token"].to_numpy().astype(np.int64)[known]
+    requests = shared["requests"].to_numpy().astype(np.float64)[known]
+    prompts = shared["prompts"].to_numpy().astype(np.float64)[known]
+
+    variety = np.zeros((len(keys), len(KINDS)), np.int64)
+    owner, there = _position(keys, alone["key"].to_numpy().astype(np.int64))
+    own_kind = alone["kind"].to_numpy().astype(np.int64)
+    np.add.at(variety, (owner[there], own_kind[there]), alone["tokens"].to_numpy()[there])
+    np.add.at(variety, (account, kind), 1)
+    order = np.lexsort((account, token, kind))
+    kind, token, account, requests, prompts = (
+        array[order] for array in (kind, token, account, requests, prompts)
+    )
+    starts = np.flatnonzero(
+        np.r_[True, (kind[1:] != kind[:-1]) | (token[1:] != token[:-1])][: len(kind)]
+    )
+    column = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(kind)]))
+    # Accounts that are not of the window (no traffic) no longer count as carriers.
+    carriers = np.bincount(column, minlength=len(starts)).astype(np.int64)
+    keep = carriers[column] > 1
+    renumber = np.cumsum(carriers > 1) - 1
+    shape = (len(keys), int((carriers > 1).sum()))
+    place = (account[keep], renumber[column[keep]])
+    carried = sparse.csr_matrix((np.maximum(requests[keep], 1.0), place), shape=shape)
+    written = sparse.csr_matrix((prompts[keep], place), shape=shape)
+    carried.sort_indices()
+    written.sort_indices()
+    return {
+        "token_kind": kind[starts][carriers > 1].astype(np.int8),
+        "token_hash": token[starts][carriers > 1],
+        "token_accounts": carriers[carriers > 1],
+        "carried": carried,
+        "prompts": written,
+        "variety": variety,
+    }

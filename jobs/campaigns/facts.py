@@ -1,0 +1,220 @@
+"""Figures about a group that no one of its accounts shows: what the group's score is made of.
+
+Which figures: lockstep and narrow content as in CopyCatch (Beutel et al. 2013) and SynchroTrap (Cao
+et al. 2014), sign-up and identity clusters as in LinkedIn's cluster-level classifier (Xiao,
+Freeman and Hwa 2015). All are computed from sums of counts, so both engines give the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from jobs.campaigns.evidence import KINDS, SUMS, TEMPLATE, Evidence
+from jobs.campaigns.links import Links
+from jobs.catalog.policy import CampaignPolicy
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+#: Accounts of a group that must carry a token before it counts as the group's.
+_COMMON = 3
+#: Share of a token's carriers that are members before it counts as the group's own.
+_OWN = 0.8
+_TEACHING = ("reasoning", "rubric", "censor", "synthesis", "tools", "agent", "multiple_choice")
+
+
+@dataclass(frozen=True)
+class Group:
+    """One group, by index of account, with its figures (NaN: can't be had)."""
+
+    members: Ints
+    figures: dict[str, float]
+    #: Share of its links that each axis of the policy binds.
+    bound: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Population:
+    """What all accounts of the window do on average, and their records as arrays."""
+
+    rates: dict[str, float]
+    created: Floats
+    organization: NDArray[np.object_]
+    vetted: NDArray[np.bool_]
+    stopped: NDArray[np.bool_]
+    untraceable: NDArray[np.bool_]
+
+
+def population_of(evidence: Evidence) -> Population:
+    records = evidence.records
+
+    def flag(name: str, values: tuple[object, ...]) -> NDArray[np.bool_]:
+        column = records[name].to_pylist()
+        return np.array([value in values for value in column], bool)
+
+    created = pc.cast(records["created_at"], "int64").to_numpy().astype(np.float64) / 1e6
+    created[records["created_at"].is_null().to_numpy()] = np.nan
+    totals = {name: float(evidence.sums[name].sum()) for name in SUMS}
+    prompts = max(totals["prompts_known"], 1.0)
+    return Population(
+        rates={
+            "conversation": totals["later_turns"] / max(totals["turns_known"], 1.0),
+            "output_tokens": totals["output_tokens"] / max(totals["requests"], 1.0),
+            **{m: totals[f"asks_{m}"] / prompts for m in _TEACHING},
+        },
+        created=created,
+        organization=np.array(records["organization_id"].to_pylist(), object),
+        vetted=flag("verified_organization", (True,)) | flag("plan", ("enterprise",))
+        | flag("payment_type", ("invoice",)),
+        stopped=flag("status", ("suspended", "closed")),
+        untraceable=flag("payment_type", ("prepaid", "crypto")),
+    )  # fmt: skip
+
+
+def describe(
+    evidence: Evidence,
+    people: Population,
+    links: Links,
+    group_of: Ints,
+    groups: list[Ints],
+    policy: CampaignPolicy,
+) -> list[Group]:
+    """The figures of each group; `group_of` is each account's group or -1."""
+    of_link = np.where(group_of[links.first] == group_of[links.second],
+                       group_of[links.first], -1)  # fmt: skip
+    holds = links.axes >= policy.axis_nats
+    described = []
+    for index, members in enumerate(groups):
+        inside = of_link == index
+        bound = {
+            axis.name: float(holds[inside, at].mean()) if inside.any() else 0.0
+            for at, axis in enumerate(policy.axes)
+        }
+        described.append(Group(members, _figures(evidence, people, members), bound))
+    return described
+
+
+def _figures(evidence: Evidence, people: Population, members: Ints) -> dict[str, float]:
+    total = {name: float(evidence.sums[name][members].sum()) for name in SUMS}
+    nan = float("nan")
+
+    def share(part: float, whole: float) -> float:
+        return part / whole if whole > 0 else nan
+
+    prompts = total["prompts_known"]
+    answer = share(total["output_tokens"], total["requests"])
+    out = {
+        "accounts": float(len(members)),
+        "requests": total["requests"],
+        "output_tokens_mean": answer,
+        "output_ratio": answer / max(people.rates["output_tokens"], 1.0),
+        "conversation": share(total["later_turns"], total["turns_known"]),
+        "tool_results": share(total["tool_results"], total["with_tools"]),
+        "web": share(total["on_web"], total["requests"]),
+        "errors": share(total["errors"], total["requests"]),
+    }
+    for marker in _TEACHING:
+        out[f"asks_{marker}"] = share(total[f"asks_{marker}"], prompts)
+    out["teaching"] = (
+        sum(max(out[f"asks_{m}"] - people.rates[m], 0.0) for m in _TEACHING) if prompts else nan
+    )
+    out |= _lives(evidence, people, members)
+    out |= _shared(evidence, members)
+    return out
+
+
+def _lives(evidence: Evidence, people: Population, members: Ints) -> dict[str, float]:
+    """Load, tenure, sign-up and standing."""
+    nan = float("nan")
+    hours = evidence.hours[members]
+    requests = evidence.sums["requests"][members].astype(np.float64)
+    busy_days = np.array([
+        len(np.unique(hours.indices[a:b] // 24))
+        for a, b in zip(hours.indptr[:-1], hours.indptr[1:], strict=True)
+    ])  # fmt: skip
+    daily = requests / np.maximum(busy_days, 1)
+    # An account that ran for a day or two says little of how its load is spread.
+    settled = busy_days >= 3
+    tenure = evidence.last_active[members] - evidence.first_active[members] + 1
+    created = np.sort(people.created[members])
+    created = created[~np.isnan(created)]
+    burst = nan
+    if len(created):
+        within = np.searchsorted(created, created + 86_400.0, side="right")
+        burst = float((within - np.arange(len(created))).max()) / len(members)
+    organizations, counts = np.unique(
+        [o for o in people.organization[members] if o is not None] or [""], return_counts=True
+    )
+    common = organizations[int(np.argmax(counts))]
+    in_common = np.array([o == common and o != "" for o in people.organization[members]])
+    stopped = people.stopped[members]
+    replaced = 0.0
+    if stopped.any():
+        first_stop = evidence.last_active[members][stopped].min()
+        replaced = float((evidence.first_active[members] > first_stop).sum())
+    return {
+        "unevenness": float(daily[settled].std() / daily[settled].mean())
+        if settled.sum() >= 3 else nan,
+        "daily_requests": float(np.median(daily)),
+        "active_days": float((busy_days[settled] / tenure[settled]).mean())
+        if settled.any() else nan,
+        "signup_burst": burst,
+        "organization": float(in_common.mean()),
+        "organization_accounts": float(in_common.sum()),
+        "vetted": float(people.vetted[members].mean()),
+        "stopped": float(stopped.mean()),
+        "stopped_accounts": float(stopped.sum()),
+        "replacements": replaced,
+        "untraceable": float(people.untraceable[members].mean()),
+    }  # fmt: skip
+
+
+def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
+    """What members share with each other and with nobody else, kind by kind.
+
+    For each kind: `<kind>_own`: the share of members that carry a token of the group's own;
+    `<kind>_tokens`: how many such tokens; `<kind>_different`: all its different tokens.
+    """
+    rows = evidence.carried[members]
+    inside = np.bincount(rows.indices, minlength=rows.shape[1])
+    common = (inside >= min(_COMMON, len(members))) & (
+        inside >= _OWN * evidence.token_accounts
+    )
+    met = inside > 0
+    row = np.repeat(np.arange(len(members)), np.diff(rows.indptr))
+    kind_of = evidence.token_kind[rows.indices].astype(np.int64)
+    hit = common[rows.indices]
+    out: dict[str, float] = {}
+    variety = evidence.variety[members].sum(axis=0)
+    for code, kind in enumerate(KINDS):
+        of_kind = kind_of == code
+        holders = np.unique(row[of_kind & hit])
+        tokens = int((common & (evidence.token_kind == code)).sum())
+        shared_met = int((met & (evidence.token_kind == code)).sum())
+        different = int(variety[code]) - int(of_kind.sum()) + shared_met
+        carriers = int((evidence.variety[members][:, code] > 0).sum())
+        out[f"{kind}_own"] = len(holders) / len(members)
+        out[f"{kind}_holders"] = float(len(holders))
+        out[f"{kind}_tokens"] = float(tokens)
+        out[f"{kind}_different"] = float(different)
+        out[f"{kind}_per_carrier"] = different / carriers if carriers else float("nan")
+        # 1 where no two members ever have one in common, towards 0 where all have the same.
+        out[f"{kind}_disjoint"] = different / variety[code] if variety[code] else float("nan")
+    requests = max(float(evidence.sums["requests"][members].sum()), 1.0)
+    code = KINDS.index(TEMPLATE)
+    out["own_template_requests"] = float(rows.data[hit & (kind_of == code)].sum()) / requests
+    written = evidence.prompts[members]
+    out["own_template_new"] = (
+        float(written.data.sum()) / float(rows.data[kind_of == code].sum())
+        if (kind_of == code).any() else float("nan")
+    )  # fmt: skip
+    code = KINDS.index("settings")
+    of_kind = kind_of == code
+    by_token = np.bincount(rows.indices[of_kind], weights=rows.data[of_kind],
+                           minlength=rows.shape[1])  # fmt: skip
+    out["same_settings"] = float(by_token.max()) / requests if of_kind.any() else 0.0
+    return out

@@ -1,0 +1,157 @@
+"""Communities of the weighted graph of links.
+
+Label propagation (Raghavan, Albert and Kumara 2007) on weights, semi-synchronous as by Cordasco
+and Gargano (2010): accounts move in parts, each in a few array operations, and at last only
+accounts that are not linked to each other move at once, so that every move raises the weight
+inside groups and the method ends (Barber and Clark 2009). No randomness: parts follow from
+account hashes, ties keep the label an account has or else take the smallest.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from jobs.campaigns.links import Links, spread_keys
+from jobs.catalog.policy import CampaignPolicy
+
+Ints = NDArray[np.int64]
+_PARTS = 4
+
+
+def graph_of(links: Links, accounts: int) -> sparse.csr_matrix:
+    """The symmetric adjacency matrix, weights in nats."""
+    graph = sparse.csr_matrix(
+        (
+            np.r_[links.weight, links.weight],
+            (np.r_[links.first, links.second], np.r_[links.second, links.first]),
+        ),
+        shape=(accounts, accounts),
+    )
+    graph.sort_indices()
+    return graph
+
+
+def find_groups(keys: Ints, links: Links, policy: CampaignPolicy) -> list[Ints]:
+    """Members of each group, sorted; groups in order of their first member."""
+    graph = graph_of(links, len(keys))
+    labels = propagate(graph, keys, policy.rounds)
+    labels = merge(graph, labels)
+    return core_members(graph, labels, policy)
+
+
+def propagate(graph: sparse.csr_matrix, keys: Ints, rounds: int) -> Ints:
+    """A label for each account: the one that its links weigh most for."""
+    labels = np.arange(graph.shape[0])
+    spread = spread_keys(keys)
+    linked = np.flatnonzero(np.diff(graph.indptr) > 0)
+    if not len(linked):
+        return labels
+    parts = [linked[(spread[linked] >> 17) % _PARTS == part] for part in range(_PARTS)]
+    for _ in range(rounds):
+        changed = 0
+        for part in parts:
+            if len(part):
+                new = _heaviest(graph[part], labels, labels[part])
+                changed += int((new != labels[part]).sum())
+                labels[part] = new
+        if not changed:
+            return labels
+    rank = np.empty(len(keys), np.int64)
+    rank[np.argsort(spread, kind="stable")] = np.arange(len(keys))
+    for _ in range(len(linked) + 1):
+        new = _heaviest(graph[linked], labels, labels[linked])
+        wants = new != labels[linked]
+        movers = linked[wants]
+        if not len(movers):
+            break
+        between = graph[movers][:, movers].tocoo()
+        waits = np.zeros(len(movers), bool)
+        waits[between.row[rank[movers[between.row]] > rank[movers[between.col]]]] = True
+        labels[movers[~waits]] = new[wants][~waits]
+    return labels
+
+
+def _heaviest(rows: sparse.csr_matrix, labels: Ints, own: Ints) -> Ints:
+    """The label with the most weight in each row; ties keep the own one, else the smallest."""
+    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    label = labels[rows.indices]
+    order = np.lexsort((label, row))
+    row, label, weight = row[order], label[order], rows.data[order]
+    starts = np.flatnonzero(np.r_[True, (row[1:] != row[:-1]) | (label[1:] != label[:-1])])
+    total = np.add.reduceat(weight, starts)
+    row, label = row[starts], label[starts]
+    # The last digit of a sum must not decide between labels that weigh the same.
+    total = np.round(total, 9)
+    stay = (label == own[row]).astype(np.int64)
+    order = np.lexsort((label, -stay, -total, row))
+    first = np.flatnonzero(np.r_[True, row[order][1:] != row[order][:-1]])
+    new = own.copy()
+    new[row[order][first]] = label[order][first]
+    return new
+
+
+def merge(graph: sparse.csr_matrix, labels: Ints) -> Ints:
+    """Join groups that are bound to each other nearly as firmly as within themselves.
+
+    The second level of a multi-level method (Blondel et al. 2008): a large operation may settle
+    in several labels at first. A group joins another when its weight to that one, for the size
+    of both, is at least half of what binds its own members on average.
+    """
+    for _ in range(10):
+        names, group = np.unique(labels, return_inverse=True)
+        size = np.bincount(group)
+        edges = graph.tocoo()
+        between = sparse.coo_matrix(
+            (edges.data, (group[edges.row], group[edges.col])), shape=(len(names), len(names))
+        ).tocsr()
+        inside = between.diagonal() / size
+        off = sparse.coo_matrix(between - sparse.diags(between.diagonal()))
+        # Mean weight a member of the smaller group has to the larger one.
+        smaller = np.where(
+            (size[off.row] < size[off.col])
+            | ((size[off.row] == size[off.col]) & (off.row > off.col)),
+            off.row, -1,
+        )  # fmt: skip
+        joins = (smaller >= 0) & (
+            off.data / size[off.row] >= 0.5 * np.maximum(inside[off.row], 1e-9)
+        )
+        if not joins.any():
+            return labels
+        order = np.lexsort((off.col[joins], -off.data[joins], off.row[joins]))
+        row, target = off.row[joins][order], off.col[joins][order]
+        first = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
+        into = np.arange(len(names))
+        into[row[first]] = target[first]
+        for _ in range(20):  # a chain of joins ends in its largest group
+            into = into[into]
+        labels = names[into[group]]
+    return labels
+
+
+def core_members(graph: sparse.csr_matrix, labels: Ints, policy: CampaignPolicy) -> list[Ints]:
+    """Groups without the members that hardly belong to them."""
+    edges = graph.tocoo()
+    inside = labels[edges.row] == labels[edges.col]
+    accounts = graph.shape[0]
+    within = np.bincount(edges.row[inside], weights=edges.data[inside], minlength=accounts)
+    partners = np.bincount(edges.row[inside], minlength=accounts)
+    whole = np.bincount(edges.row, weights=edges.data, minlength=accounts)
+    firm = (partners >= policy.member_links) & (within >= policy.member_share * whole)
+    members = np.flatnonzero(firm)
+    if not len(members):
+        return []
+    order = members[np.argsort(labels[members], kind="stable")]
+    starts = np.flatnonzero(np.r_[True, labels[order][1:] != labels[order][:-1]])
+    groups = [g for g in np.split(order, starts[1:]) if len(g) >= policy.group_accounts]
+    return sorted(groups, key=lambda group: int(group[0]))
+
+
+def strengths(graph: sparse.csr_matrix, members: Ints) -> NDArray[np.float64]:
+    """How firmly each member belongs: its weight inside over the group's median, at most 1."""
+    inside = np.asarray(graph[members][:, members].sum(axis=1)).ravel()
+    typical = max(float(np.median(inside)), 1e-9)
+    whole = np.asarray(graph[members].sum(axis=1)).ravel()
+    share = inside / np.maximum(whole, 1e-9)
+    return np.round(np.minimum(inside / typical, 1.0) * share, 9)

@@ -1,0 +1,106 @@
+"""Names that stay: a group is called what most of its members were called before."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobs.catalog.policy import CampaignPolicy
+
+if TYPE_CHECKING:
+    from jobs.platform.lake import Lake
+
+#: Members whose ids make a new name.
+_FOUNDERS = 16
+
+
+@dataclass(frozen=True)
+class Membership:
+    """What an account belonged to on the last earlier night on which it belonged to anything."""
+
+    campaign_id: str
+    joined: dt.date
+
+
+@dataclass(frozen=True)
+class Name:
+    campaign_id: str
+    first_seen: dt.date
+    #: Day on which each member joined, in the order of the members.
+    joined: tuple[dt.date, ...]
+
+
+def name_groups(
+    lake: Lake, date: dt.date, groups: Sequence[Sequence[str]], policy: CampaignPolicy
+) -> list[Name]:
+    """A name for each group of account ids, from the nights before `date`."""
+    first = date - dt.timedelta(days=policy.memory_nights)
+    before = date - dt.timedelta(days=1)
+    members = lake.rows(
+        "campaign_members", first, before, ["date", "campaign_id", "account_id", "joined"]
+    )
+    campaigns = lake.rows("campaigns", first, before, ["campaign_id", "first_seen"])
+    latest: dict[str, tuple[dt.date, Membership]] = {}
+    for row in members.to_pylist():
+        seen = latest.get(row["account_id"])
+        if seen is None or row["date"] > seen[0]:
+            latest[row["account_id"]] = (
+                row["date"], Membership(row["campaign_id"], row["joined"])
+            )  # fmt: skip
+    born: dict[str, dt.date] = {}
+    for row in campaigns.to_pylist():
+        known = born.get(row["campaign_id"])
+        born[row["campaign_id"]] = min(known, row["first_seen"]) if known else row["first_seen"]
+    earlier = {account: membership for account, (_, membership) in latest.items()}
+    return match_names(date, groups, earlier, born, policy.same_share)
+
+
+def match_names(
+    date: dt.date,
+    groups: Sequence[Sequence[str]],
+    earlier: dict[str, Membership],
+    born: dict[str, dt.date],
+    same_share: float,
+) -> list[Name]:
+    """Give each earlier name to the group with most of its members, largest overlap first.
+
+    A name goes to one group and a group bears one name, so of a merge the larger part's name
+    lives on and of a split the larger piece keeps it; ties go to the older, then the smaller name.
+    """
+    sizes = Counter(membership.campaign_id for membership in earlier.values())
+    overlaps: list[tuple[int, dt.date, str, int]] = []
+    for index, group in enumerate(groups):
+        common = Counter(earlier[a].campaign_id for a in group if a in earlier)
+        for name, count in common.items():
+            if count >= same_share * min(len(group), sizes[name]):
+                overlaps.append((-count, born.get(name, date), name, index))
+    named: dict[int, str] = {}
+    taken: set[str] = set()
+    for _, _, name, index in sorted(
+        overlaps, key=lambda o: (o[0], o[1], o[2], min(groups[o[3]]))
+    ):
+        if index not in named and name not in taken:
+            named[index] = name
+            taken.add(name)
+    out = []
+    for index, group in enumerate(groups):
+        name = named.get(index) or new_name(date, group)
+        out.append(Name(
+            campaign_id=name,
+            first_seen=born.get(name, date) if index in named else date,
+            joined=tuple(
+                earlier[a].joined if a in earlier and earlier[a].campaign_id == name else date
+                for a in group
+            ),
+        ))  # fmt: skip
+    return out
+
+
+def new_name(date: dt.date, members: Sequence[str]) -> str:
+    """A name that follows from founding night and founders: made again, it is the same."""
+    text = "\n".join([date.isoformat(), *sorted(members)[:_FOUNDERS], str(len(members))])
+    return "c-" + hashlib.sha256(text.encode()).hexdigest()[:12]

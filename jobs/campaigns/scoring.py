@@ -1,0 +1,155 @@
+"""What a group is taken to be, how surely, and why, in words.
+
+A sum of a few interpretable terms: each figure of the group is placed between what is ordinary
+and what is telling, and weighs so many nats. It works before any label; labels known by the night
+raise or lower the sum.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jobs.campaigns.evidence import Evidence
+from jobs.campaigns.facts import Group, describe, population_of
+from jobs.campaigns.groups import graph_of, strengths
+from jobs.campaigns.links import Links
+from jobs.campaigns.words import reasons_of, summary_of
+from jobs.catalog.policy import CampaignPolicy, Term
+
+if TYPE_CHECKING:
+    from jobs.platform.lake import Lake
+
+Ints = NDArray[np.int64]
+LABELS = ("distillation", "resale", "benign")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One group as it is published, but for its name."""
+
+    members: list[str]
+    strength: list[float]
+    kind: str
+    score: float
+    requests: int
+    output_tokens: int
+    families: list[str]
+    summary: str
+    reasons: list[str]
+    figures: dict[str, float]
+
+
+def score_groups(
+    lake: Lake,
+    date: dt.date,
+    evidence: Evidence,
+    links: Links,
+    groups: list[Ints],
+    policy: CampaignPolicy,
+) -> list[Finding]:
+    """Judge each group by its figures and by the labels known by the night."""
+    group_of = np.full(len(evidence.accounts), -1, np.int64)
+    for index, members in enumerate(groups):
+        group_of[members] = index
+    people = population_of(evidence)
+    described = describe(evidence, people, links, group_of, groups, policy)
+    known = labels_known(lake, date)
+    graph = graph_of(links, len(evidence.accounts))
+    findings = []
+    for group in described:
+        ids = [evidence.accounts[i] for i in group.members]
+        counted = count_labels(ids, known)
+        kind, score, weights = judge(group, counted, policy)
+        families = families_of(group, policy)
+        night = {
+            name: int(evidence.sums[f"night_{name}"][group.members].sum())
+            for name in ("requests", "output_tokens")
+        }
+        findings.append(Finding(
+            members=ids,
+            strength=strengths(graph, group.members).tolist(),
+            kind=kind,
+            score=score,
+            requests=night["requests"],
+            output_tokens=night["output_tokens"],
+            families=families,
+            summary=summary_of(group.figures, kind, score, families, night["requests"]),
+            reasons=reasons_of(group.figures, group.bound, weights, people.rates, counted),
+            figures=group.figures,
+        ))  # fmt: skip
+    return findings
+
+
+def families_of(group: Group, policy: CampaignPolicy) -> list[str]:
+    """Families that bind the group: those of the axes that hold on enough of its links."""
+    return sorted({
+        axis.family for axis in policy.axes if group.bound[axis.name] >= policy.binding_share
+    })  # fmt: skip
+
+
+def labels_known(lake: Lake, date: dt.date) -> dict[str, dict[str, float]]:
+    """Highest confidence of each label of each account, of all that arrived by the night."""
+    rows = lake.rows("labels", None, date, ["account_id", "label", "confidence"])
+    known: dict[str, dict[str, float]] = {}
+    for row in rows.to_pylist():
+        sure = 1.0 if row["confidence"] is None else row["confidence"]
+        of = known.setdefault(row["account_id"], {})
+        of[row["label"]] = max(of.get(row["label"], 0.0), sure)
+    return known
+
+
+def count_labels(ids: list[str], known: dict[str, dict[str, float]]) -> dict[str, float]:
+    """Confidence summed over members, label by label."""
+    return {
+        label: math.fsum(known[a].get(label, 0.0) for a in ids if a in known) for label in LABELS
+    }
+
+
+def judge(
+    group: Group, labels: dict[str, float], policy: CampaignPolicy
+) -> tuple[str, float, dict[str, float]]:
+    """Kind, score, and what each term weighed."""
+    figures = group.figures
+    weights = {term.figure: weigh_term(term, figures) for term in policy.terms}
+    told = math.fsum(labels.values()) + policy.label_prior
+    distils = math.fsum([policy.base_nats, *weights.values()]) + policy.label_nats * (
+        labels["distillation"] - labels["benign"] - labels["resale"]
+    ) / told
+    resells = math.fsum(
+        [policy.resale_base_nats, *(weigh_term(term, figures) for term in policy.resale_terms)]
+    ) + policy.label_nats * (
+        labels["resale"] - labels["benign"] - labels["distillation"]
+    ) / told
+    score = round(1.0 / (1.0 + math.exp(-distils)), 9)
+    contract = (
+        figures["organization"] >= policy.organization_share
+        and figures["vetted"] >= policy.vetted_share
+    )
+    if contract and labels["distillation"] == 0.0:
+        # One firm that a person checked: what its accounts share is the firm.
+        return "benign_group", min(score, policy.contract_score), weights
+    if distils >= max(resells, 0.0):
+        return "distillation", score, weights
+    if resells >= 0.0:
+        # Two explanations of one group compete: what resale explains is no sign of distillation.
+        return "resale", round(1.0 / (1.0 + math.exp(resells - distils)), 9), weights
+    if figures["organization"] >= policy.organization_share or (
+        labels["benign"] > labels["distillation"] + labels["resale"]
+    ):
+        return "benign_group", score, weights
+    return "unknown", score, weights
+
+
+def weigh_term(term: Term, figures: dict[str, float]) -> float:
+    """Nats of one figure: none where it is ordinary, all where it is telling or beyond."""
+    value = figures[term.figure]
+    if math.isnan(value):
+        return 0.0
+    placed = (value - term.ordinary) / (term.telling - term.ordinary)
+    return term.nats * min(max(placed, 0.0), 1.0)

@@ -1,0 +1,93 @@
+"""Rows of the three tables that the step writes."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from jobs.campaigns.evidence import KINDS, Evidence
+from jobs.campaigns.identity import Name
+from jobs.campaigns.links import Links
+from jobs.campaigns.scoring import Finding
+from jobs.catalog.policy import CampaignPolicy
+
+if TYPE_CHECKING:
+    from jobs.platform.lake import Lake
+
+
+def links_table(evidence: Evidence, links: Links, policy: CampaignPolicy) -> pa.Table:
+    """Rows of `account_links`, in order of account."""
+    names = (*KINDS, "time")
+    alphabetical = sorted(range(len(names)), key=lambda at: names[at])
+    ids = pa.array(evidence.accounts, pa.string())
+    holds = links.axes >= policy.axis_nats
+    families: list[str] = sorted({axis.family for axis in policy.axes})
+    of_family = np.column_stack([
+        holds[:, [at for at, axis in enumerate(policy.axes) if axis.family == family]].any(axis=1)
+        for family in families
+    ])  # fmt: skip
+    return pa.table({
+        "account_a": ids.take(pa.array(links.first)),
+        "account_b": ids.take(pa.array(links.second)),
+        "weight": np.round(links.weight, 9),
+        "kinds": _lists(links.kinds[:, alphabetical], [names[at] for at in alphabetical]),
+        "families": _lists(of_family, families),
+    })
+
+
+def _lists(held: np.ndarray, names: list[str]) -> pa.ListArray:
+    """The names of the columns that hold in each row."""
+    row, column = np.nonzero(held)
+    offsets = np.r_[0, np.cumsum(np.bincount(row, minlength=held.shape[0]))]
+    return pa.ListArray.from_arrays(
+        pa.array(offsets.astype(np.int32)),
+        pa.array(names, pa.string()).take(pa.array(column.astype(np.int64))),
+    )
+
+
+def publish(lake: Lake, date: dt.date, findings: list[Finding], names: list[Name]) -> None:
+    """Write campaigns and campaign_members of the night."""
+    campaigns, members = [], []
+    for finding, name in sorted(
+        zip(findings, names, strict=True), key=lambda pair: pair[1].campaign_id
+    ):
+        campaigns.append({
+            "campaign_id": name.campaign_id,
+            "kind": finding.kind,
+            "first_seen": name.first_seen,
+            "accounts": len(finding.members),
+            "requests": finding.requests,
+            "output_tokens": finding.output_tokens,
+            "score": finding.score,
+            "summary": finding.summary,
+            "evidence": finding.families,
+            "reasons": finding.reasons,
+        })
+        members += [
+            {
+                "campaign_id": name.campaign_id,
+                "account_id": account,
+                "joined": joined,
+                "strength": strength,
+            }
+            for account, joined, strength in zip(
+                finding.members, name.joined, finding.strength, strict=True
+            )
+        ]
+    # Members first: a night that ends between the two leaves no campaign without members.
+    for table, rows in (("campaign_members", members), ("campaigns", campaigns)):
+        lake.replace_night(table, date, _table(table, rows))
+
+
+def _table(name: str, rows: list[dict[str, object]]) -> pa.Table:
+    from jobs.catalog.tables import TABLES
+    from jobs.platform.lake import ARROW_TYPES
+
+    schema = pa.schema([
+        pa.field(column.name, ARROW_TYPES[column.type])
+        for column in TABLES[name].columns if column.name != "date"
+    ])  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=schema)

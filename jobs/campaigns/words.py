@@ -1,0 +1,155 @@
+"""Reasons and summaries in plain sentences, each with the figures that a person can check."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from jobs.catalog.sketch import MARKERS
+
+Figures = dict[str, float]
+
+#: Share of the members that a sentence must speak of, and sentences that a person will read.
+_SAID_SHARE = 0.2
+_SAID_MOST = 14
+
+_KIND_SAID = {
+    "distillation": "taken for distillation",
+    "resale": "taken for resale",
+    "benign_group": "taken for an honest group",
+    "unknown": "of unknown purpose",
+}
+_MARKER_SAID = {marker.name: marker.about for marker in MARKERS}
+
+
+def summary_of(
+    figures: Figures, kind: str, score: float, families: list[str], requests: int
+) -> str:
+    """The group in one sentence."""
+    bound = f" bound by {_listed(families)} evidence" if families else ""
+    return (
+        f"{figures['accounts']:,.0f} accounts{bound} sent {requests:,} requests on the night; "
+        f"{_KIND_SAID[kind]} (score {score:.2f})."
+    )
+
+
+def reasons_of(
+    figures: Figures,
+    bound: dict[str, float],
+    weights: dict[str, float],
+    everyone: dict[str, float],
+    labels: dict[str, float],
+) -> list[str]:
+    """What binds the group and what speaks for its kind, strongest first."""
+    said: list[tuple[float, str]] = []
+    for name, count in labels.items():
+        if count > 0:
+            said.append((10.0 + count, f"people labelled {count:.3g} of its accounts (by "
+                         f"confidence) as {name}"))  # fmt: skip
+    n = figures["accounts"]
+    for kind, axis, sentence in _BOUND:
+        holders, tokens = figures[f"{kind}_holders"], figures[f"{kind}_tokens"]
+        share = holders / n
+        if holders >= 2 and tokens >= 1 and share >= _SAID_SHARE and bound[axis] > 0:
+            said.append((3.0 * bound[axis] * share, sentence(figures, holders, tokens)))
+    if bound["time"] >= 0.2:
+        said.append((2.0 * bound["time"], f"{bound['time']:.0%} of its linked pairs are active in "
+                     "the same hours of the same days far more than time zone and weekday explain"))
+    for figure, speak in _TERMS.items():
+        weight = weights.get(figure, 0.0)
+        if abs(weight) >= 0.25 and not math.isnan(figures[figure]):
+            said.append((abs(weight), speak(figures, everyone)))
+    said.sort(key=lambda pair: (-round(pair[0], 6), pair[1]))
+    return [sentence for _, sentence in said[:_SAID_MOST]]
+
+
+def _listed(words: list[str]) -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return ", ".join(words[:-1]) + " and " + words[-1]
+
+
+def _many(count: float, one: str, several: str | None = None) -> str:
+    return f"{count:,.0f} {one if round(count) == 1 else several or one + 's'}"
+
+
+def _templates(f: Figures, holders: float, tokens: float) -> str:
+    networks = f["network_different"]
+    come = f" from {_many(networks, 'network')}" if networks else ""
+    return (f"{holders:,.0f} accounts sent the same {_many(tokens, 'prompt template')}{come}, "
+            "which hardly anyone else uses")  # fmt: skip
+
+
+def _together(what: str, several: str | None = None) -> Callable[[Figures, float, float], str]:
+    def sentence(f: Figures, holders: float, tokens: float) -> str:
+        return (f"{holders:,.0f} of {f['accounts']:,.0f} accounts share "
+                f"{_many(tokens, what, several)} that hardly anyone else has")  # fmt: skip
+
+    return sentence
+
+
+#: Kind, its axis, and what is said of members that share tokens of the group's own.
+_BOUND: tuple[tuple[str, str, Callable[[Figures, float, float], str]], ...] = (
+    ("template", "work", _templates),
+    ("template_end", "work", _together("prompt ending")),
+    ("payment", "money", _together("payment instrument")),
+    ("phone", "money", _together("phone number")),
+    ("address", "place", _together("client address", "client addresses")),
+    ("network", "place", _together("client network")),
+    ("signup_address", "place", _together("sign-up address", "sign-up addresses")),
+    ("signup_network", "place", _together("sign-up network")),
+    ("email_domain", "signup", _together("e-mail domain")),
+    ("signup_hour", "signup", lambda f, holders, tokens: (
+        f"{holders:,.0f} of {f['accounts']:,.0f} accounts were opened in {_many(tokens, 'hour')} "
+        "with the same form of e-mail address")),
+    ("client", "tool", _together("client build")),
+    ("system_prompt", "tool", _together("system prompt")),
+    ("settings", "tool", _together("set of sampling settings", "sets of sampling settings")),
+)  # fmt: skip
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0%}"
+
+
+#: What is said of a figure that weighs in the score.
+_TERMS: dict[str, Callable[[Figures, Figures], str]] = {
+    "conversation": lambda f, e: f"{_percent(f['conversation'])} of its requests go on with a "
+    f"conversation (all accounts: {_percent(e['conversation'])})",
+    "unevenness": lambda f, e: "requests a day differ by "
+    f"{_percent(f['unevenness'])} between its accounts (standard deviation over mean)",
+    "active_days": lambda f, e: f"its accounts sent traffic on {_percent(f['active_days'])} of "
+    "the days between their first and last",
+    "signup_burst": lambda f, e: f"{_percent(f['signup_burst'])} of its accounts were opened "
+    "within 24 hours",
+    "stopped": lambda f, e: f"{_many(f['stopped_accounts'], 'account')} of it stopped by "
+    f"suspension or closure, and {_many(f['replacements'], 'account')} began after the first of "
+    "them",
+    "teaching": lambda f, e: _teaching(f, e),
+    "own_template_requests": lambda f, e: f"{_percent(f['own_template_requests'])} of its requests "
+    "follow templates of its own",
+    "same_settings": lambda f, e: f"{_percent(f['same_settings'])} of its requests carry the very "
+    "same sampling settings",
+    "shingle_disjoint": lambda f, e: f"only {_percent(f['shingle_disjoint'])} of the phrases that "
+    "its accounts sent differ from each other's",
+    "organization": lambda f, e: f"{_many(f['organization_accounts'], 'account')} of "
+    f"{f['accounts']:,.0f} belong to one organization, {_percent(f['vetted'])} verified or under "
+    "contract",
+    "vetted": lambda f, e: f"{_percent(f['vetted'])} of its accounts are verified or under "
+    "contract",
+    "untraceable": lambda f, e: f"{_percent(f['untraceable'])} of its accounts pay by prepaid card "
+    "or crypto currency",
+    "output_ratio": lambda f, e: f"its answers have {f['output_tokens_mean']:,.0f} tokens on "
+    f"average (all accounts: {e['output_tokens']:,.0f})",
+    "daily_requests": lambda f, e: f"its accounts send {f['daily_requests']:,.0f} requests on an "
+    "active day",
+}  # fmt: skip
+
+
+def _teaching(figures: Figures, everyone: Figures) -> str:
+    marker = max(
+        (name for name in sorted(everyone) if f"asks_{name}" in figures),
+        key=lambda name: (figures[f"asks_{name}"] - everyone[name], name),
+    )
+    return (f"{_percent(figures[f'asks_{marker}'])} of its prompts: each {_MARKER_SAID[marker]} "
+            f"(all accounts: {_percent(everyone[marker])})")  # fmt: skip

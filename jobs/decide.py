@@ -1,0 +1,158 @@
+"""What should enforcement do from this night on, and on whose evidence?
+
+Reads account_scores, campaigns, accounts, labels known by the night and the actions of the nights
+before. Writes enforcement_actions under the policy: two independent families of evidence for
+anything above `watch`, allow-list, a cap on new suspensions, an expiry for each action.
+Harm if late: yesterday's actions hold until they expire; new accounts of an operation go on.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from jobs.catalog.policy import POLICY, EnforcementPolicy
+
+if TYPE_CHECKING:
+    from jobs.platform.lake import Lake
+
+
+def run(lake: Lake, date: dt.date) -> None:
+    longest = max(days for _, days in POLICY.expires_days)
+    earlier = lake.read("enforcement_actions", date - dt.timedelta(days=longest),
+                        date - dt.timedelta(days=1))  # fmt: skip
+    actions = decided(
+        lake.night("account_scores", date),
+        lake.night("campaigns", date),
+        lake.night("accounts", date),
+        latest_labels(lake.read("labels", last=date)),
+        earlier,
+        date,
+        POLICY,
+    )
+    lake.write_night("enforcement_actions", date, actions)
+
+
+def latest_labels(labels: DataFrame) -> DataFrame:
+    """What people last said of each account: (account_id, said, said_by)."""
+    order = F.struct("labelled_at", "date", "source", "label")
+    latest = labels.groupBy("account_id").agg(F.max(order).alias("last"))
+    return latest.select(
+        "account_id", F.col("last.label").alias("said"), F.col("last.source").alias("said_by")
+    )
+
+
+def decided(
+    scores: DataFrame,
+    campaigns: DataFrame,
+    accounts: DataFrame,
+    labels: DataFrame,
+    earlier: DataFrame,
+    date: dt.date,
+    policy: EnforcementPolicy,
+) -> DataFrame:
+    """Rows of `enforcement_actions`, without accounts that nothing is to be done about.
+
+    Args:
+        scores, campaigns, accounts: the night's rows of these tables.
+        labels: as `latest_labels` gives them.
+        earlier: enforcement_actions of the nights before.
+        date: the night.
+        policy: what is in force.
+    """
+    groups = campaigns.select(
+        "campaign_id", F.col("kind").alias("group_kind"), F.col("score").alias("group_score")
+    )
+    people = accounts.select("account_id", "organization_id", "status", "verified_organization")
+    suspended = (
+        earlier.where((F.col("action") == "suspend") & (F.col("expires") >= F.lit(date)))
+        .select("account_id")
+        .distinct()
+        .withColumn("suspended_before", F.lit(True))
+    )
+    judged = (
+        scores.join(groups, "campaign_id", "left")
+        .join(people, "account_id", "left")
+        .join(labels, "account_id", "left")
+        .join(suspended, "account_id", "left")
+        .withColumn("evidence", _evidence())
+    )
+    wanted = judged.withColumn("action", _action(policy, date)).where(F.col("action").isNotNull())
+    capped = _capped(wanted, policy)
+    days = F.lit(None).cast("int")
+    for action, length in policy.expires_days:
+        days = F.when(F.col("action") == action, length).otherwise(days)
+    return capped.select(
+        "account_id", "action", "campaign_id", "reasons", "evidence",
+        F.date_add(F.lit(date), days).alias("expires"),
+        F.lit(policy.version).alias("policy_version"),
+    )  # fmt: skip
+
+
+def _evidence() -> Column:
+    """The score's families; what people confirmed of the account is a family of its own."""
+    confirmed = F.col("said").isin("distillation", "resale")
+    return F.when(confirmed, F.array_append("evidence", F.lit("label"))).otherwise(
+        F.col("evidence")
+    )
+
+
+def _action(policy: EnforcementPolicy, date: dt.date) -> Column:
+    """The rung for each account, null for none."""
+    score = F.col("distillation_score")
+    kind = F.coalesce("group_kind", F.lit("none"))
+    group_score = F.coalesce("group_score", F.lit(0.0))
+    enough = F.size("evidence") >= policy.families_needed
+    vetted = _allow_listed(policy, date)
+    resells = (F.col("resale_score") >= policy.resale_score) & (F.col("resale_score") > score)
+    may_suspend = (
+        (score >= policy.suspend_score)
+        & (group_score >= policy.suspend_campaign_score)
+        & (kind == "distillation")
+        & ~F.coalesce("verified_organization", F.lit(False))
+    )
+    rung = (
+        F.when(may_suspend, "suspend")
+        .when(score >= policy.review_score, "review")
+        .when(score >= policy.challenge_score, "challenge")
+        .when(score >= policy.limit_score, "limit")
+        .when(score >= policy.watch_score, "watch")
+    )
+    # A reseller breaks the terms, not the model: a person looks, nothing is done by itself.
+    rung = F.when(resells, F.lit("review")).otherwise(rung)
+    # Nothing acts on one clue, on what a person vetted, or on a group known to be honest.
+    mild = ~enough | vetted | (kind == "benign_group")
+    watched = F.greatest(score, F.col("resale_score")) >= policy.watch_score
+    return (
+        # People looked and found nothing, or the account is closed already.
+        F.when(F.col("said") == "benign", F.lit(None).cast("string"))
+        .when(F.col("status").isin("suspended", "closed"), F.lit(None).cast("string"))
+        .when(mild & watched, F.lit("watch"))
+        .otherwise(rung)
+    )
+
+
+def _allow_listed(policy: EnforcementPolicy, date: dt.date) -> Column:
+    subjects = [e.subject for e in policy.allow_list if e.expires >= date.isoformat()]
+    if not subjects:
+        return F.lit(False)
+    return F.col("account_id").isin(subjects) | F.coalesce(
+        F.col("organization_id").isin(subjects), F.lit(False)
+    )
+
+
+def _capped(wanted: DataFrame, policy: EnforcementPolicy) -> DataFrame:
+    """At most `new_suspensions_cap` accounts that were not suspended before; the rest to review.
+
+    The surest come first; among equals the account whose id sorts first, so that a re-run decides
+    the same.
+    """
+    new = (F.col("action") == "suspend") & F.col("suspended_before").isNull()
+    order = Window.partitionBy(new).orderBy(F.desc("distillation_score"), "account_id")
+    ranked = wanted.withColumn("rank", F.row_number().over(order))
+    over = new & (F.col("rank") > policy.new_suspensions_cap)
+    return ranked.withColumn("action", F.when(over, "review").otherwise(F.col("action")))
+

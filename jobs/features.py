@@ -1,0 +1,224 @@
+"""What is known of each account as of this night, in figures?
+
+Merges the rollups of 1, 7, 28 and 45 days, adds the account's own record and its campaign, and
+evaluates every feature that the catalogue declares. Reads nothing later than the night.
+Writes account_features. Harm if late: the night can't be scored.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import reduce
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.catalog.features import FEATURES, TEMPLATE_STATISTICS
+from jobs.catalog.measures import INDICATORS, LONGEST_WINDOW, MEASURES, WINDOWS
+
+if TYPE_CHECKING:
+    from jobs.platform.lake import Lake
+
+#: A shared token counts as an account's own when this share of its requests carries it, so that
+#: one request through a friend's network makes nobody a neighbour.
+OWN_SHARE = 0.25
+#: A template that more accounts use than this is a common phrase.
+COMMON_TEMPLATE_ACCOUNTS = 1_000
+#: Windows in which what accounts share is counted: the features ask for no others.
+SHARED_WINDOWS = (7, 28)
+
+
+def run(lake: Lake, date: dt.date) -> None:
+    first = date - dt.timedelta(days=LONGEST_WINDOW - 1)
+    shared_first = date - dt.timedelta(days=max(SHARED_WINDOWS) - 1)
+    daily = lake.read("account_daily", first, date)
+    indicators = lake.read("account_indicators", shared_first, date)
+    templates = lake.read("account_templates", shared_first, date)
+    accounts = lake.night("accounts", date)
+    members = lake.night("campaign_members", date)
+    campaigns = lake.night("campaigns", date)
+    wide = reduce(
+        lambda left, right: left.join(right, "account_id", "left"),
+        (
+            windows(daily, date),
+            shared(indicators, date),
+            shared_templates(templates, date),
+            account_record(accounts),
+            campaign_of(campaigns, members),
+        ),
+    ).withColumn("date", F.lit(date))
+    lake.write_night("account_features", date, evaluated(wide, unavailable_columns(lake, date)))
+
+
+def unavailable_columns(lake: Lake, date: dt.date) -> frozenset[str]:
+    """Landing columns that the whole night lacks: what needs them is null, not zero."""
+    table: pa.Table = lake.rows("source_columns", date, date)
+    return frozenset(
+        row["column_name"]
+        for row in table.to_pylist()
+        if row["declared"] and row["records"] > 0 and not row["available"]
+    )
+
+
+def _within(days: int, date: dt.date) -> Column:
+    return F.col("date") >= F.lit(date - dt.timedelta(days=days - 1))
+
+
+def windows(daily: DataFrame, date: dt.date) -> DataFrame:
+    """Every measure merged over every window, `<measure>_<days>d`, and active days.
+
+    One pass: a window is the rows of the longest one that are recent enough.
+    """
+    merges = {"sum": F.sum, "min": F.min, "max": F.max}
+    aggregates = []
+    for days in WINDOWS:
+        recent = _within(days, date)
+        for measure in MEASURES:
+            merged = merges[measure.merge](F.when(recent, F.col(measure.name)))
+            if measure.merge == "sum":
+                merged = F.coalesce(merged, F.lit(0).cast(measure.type))
+            aggregates.append(merged.alias(f"{measure.name}_{days}d"))
+        aggregates.append(
+            F.count(F.when(recent, F.lit(1))).alias(f"active_days_{days}d")
+        )
+        aggregates.append(
+            F.max(F.when(recent, F.col("requests"))).alias(f"requests_max_day_{days}d")
+        )
+    return daily.groupBy("account_id").agg(*aggregates)
+
+
+def shared(indicators: DataFrame, date: dt.date) -> DataFrame:
+    """For each kind and window: tokens used, requests on shared tokens, and the fewest accounts
+    on a token that carries OWN_SHARE of the account's requests of that kind."""
+    used = indicators.groupBy("account_id", "kind", "token").agg(
+        *(
+            F.coalesce(F.sum(F.when(_within(days, date), F.col("requests"))), F.lit(0)).alias(
+                f"requests_{days}d"
+            )
+            for days in SHARED_WINDOWS
+        )
+    )
+    spread = used.groupBy("kind", "token").agg(
+        *(
+            F.count(F.when(F.col(f"requests_{days}d") > 0, F.lit(1))).alias(f"fan_{days}d")
+            for days in SHARED_WINDOWS
+        )
+    )
+    totals = used.groupBy("account_id", "kind").agg(
+        *(F.sum(f"requests_{days}d").alias(f"total_{days}d") for days in SHARED_WINDOWS)
+    )
+    known = used.join(spread, ["kind", "token"], "inner").join(
+        totals, ["account_id", "kind"], "inner"
+    )
+    aggregates = []
+    for indicator in INDICATORS:
+        if indicator.origin != "requests":
+            continue
+        for days in SHARED_WINDOWS:
+            there = (F.col("kind") == indicator.kind) & (F.col(f"requests_{days}d") > 0)
+            fan = F.col(f"fan_{days}d")
+            own = F.col(f"requests_{days}d") >= OWN_SHARE * F.col(f"total_{days}d")
+            name = indicator.kind
+            aggregates += [
+                F.count(F.when(there, F.lit(1))).alias(f"{name}_tokens_{days}d"),
+                F.min(F.when(there & own, fan)).alias(f"{name}_fan_{days}d"),
+                F.sum(F.when(there & (fan > 1), F.col(f"requests_{days}d")).when(there, 0)).alias(
+                    f"{name}_share_{days}d"
+                ),
+            ]
+    return known.groupBy("account_id").agg(*aggregates)
+
+
+def shared_templates(templates: DataFrame, date: dt.date) -> DataFrame:
+    """TEMPLATE_STATISTICS of each account over each window."""
+    used = templates.groupBy("account_id", "template_key").agg(
+        *(
+            F.coalesce(F.sum(F.when(_within(days, date), F.col(name))), F.lit(0)).alias(
+                f"{name}_{days}d"
+            )
+            for days in SHARED_WINDOWS
+            for name in ("requests", "prompts")
+        )
+    )
+    spread = used.groupBy("template_key").agg(
+        *(
+            F.count(F.when(F.col(f"requests_{days}d") > 0, F.lit(1))).alias(f"fan_{days}d")
+            for days in SHARED_WINDOWS
+        )
+    )
+    known = used.join(spread, "template_key", "inner")
+    aggregates = {}
+    for days in SHARED_WINDOWS:
+        requests, fan = F.col(f"requests_{days}d"), F.col(f"fan_{days}d")
+        shared_by_some = (requests > 0) & fan.between(2, COMMON_TEMPLATE_ACCOUNTS)
+        aggregates |= {
+            f"template_count_{days}d": F.count(F.when(requests > 0, F.lit(1))),
+            f"template_top_{days}d": F.max(requests),
+            f"template_prompts_{days}d": F.sum(f"prompts_{days}d"),
+            f"template_shared_{days}d": F.sum(F.when(shared_by_some, requests).otherwise(0)),
+            f"template_fan_{days}d": F.min(F.when(shared_by_some, fan)),
+        }
+    missing = {name for name, _ in TEMPLATE_STATISTICS} - {
+        name.rsplit("_", 1)[0] for name in aggregates
+    }
+    if missing:
+        raise KeyError(f"declared and not computed: {sorted(missing)}")
+    return known.groupBy("account_id").agg(
+        *(column.alias(name) for name, column in aggregates.items())
+    )
+
+
+def account_record(accounts: DataFrame) -> DataFrame:
+    """The account's own columns of the night, and `<kind>_fan` for what it shares at sign-up."""
+    kinds = [i for i in INDICATORS if i.origin == "accounts"]
+    tokens = accounts.select(
+        "account_id",
+        F.explode(
+            F.array(
+                *(F.struct(F.lit(i.kind).alias("kind"), F.expr(i.sql).alias("token")) for i in kinds)
+            )
+        ).alias("held"),
+    ).select("account_id", "held.kind", "held.token")
+    held = tokens.where(F.col("token").isNotNull())
+    fans = held.groupBy("kind", "token").agg(F.count(F.lit(1)).alias("fan"))
+    shared_at_signup = (
+        held.join(fans, ["kind", "token"], "inner")
+        .groupBy("account_id")
+        .agg(*(F.max(F.when(F.col("kind") == i.kind, F.col("fan"))).alias(f"{i.kind}_fan")
+               for i in kinds))
+    )  # fmt: skip
+    record = accounts.select(
+        "account_id", "created_at", "plan", F.col("signup_country").alias("country"),
+        "kyc_level", "verified_organization", "payment_type", "declared_use_chars",
+    )  # fmt: skip
+    return record.join(shared_at_signup, "account_id", "left")
+
+
+def campaign_of(campaigns: DataFrame, members: DataFrame) -> DataFrame:
+    groups = campaigns.select(
+        "campaign_id",
+        F.col("accounts").alias("campaign_accounts"),
+        F.col("score").alias("campaign_score"),
+    )
+    return members.join(groups, "campaign_id", "inner").select(
+        "account_id", "campaign_accounts", "campaign_score",
+        F.col("strength").alias("campaign_strength"),
+    )  # fmt: skip
+
+
+def evaluated(wide: DataFrame, unavailable: frozenset[str]) -> DataFrame:
+    """Every declared feature; null where the night lacks a column that it needs."""
+    return wide.select(
+        "account_id", "plan", "country",
+        (F.col("requests_1d") > 0).alias("active"),
+        *(
+            (
+                F.lit(None).cast("double")
+                if unavailable.intersection(feature.needs)
+                else F.expr(feature.sql).cast("double")
+            ).alias(feature.name)
+            for feature in FEATURES
+        ),
+    )  # fmt: skip

@@ -1,0 +1,127 @@
+"""A night: its steps in order, in one process and one session, with a row in run_log for each."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+import json
+import logging
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import pyarrow as pa
+
+from jobs.catalog.steps import STEPS
+from jobs.catalog.tables import TABLES
+from jobs.catalog.types import Step
+from jobs.platform.errors import LakeError
+from jobs.platform.lake import Lake, arrow_schema
+from jobs.platform.lock import sole_writer
+from jobs.platform.session import engine_session
+from jobs.platform.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def open_lake(settings: Settings) -> Iterator[Lake]:
+    """The lake with an engine's session, locked against other writers on this machine."""
+    with sole_writer(settings.lake_root), engine_session(settings) as session:
+        yield Lake(settings, session)
+
+
+def run_nights(
+    settings: Settings,
+    dates: Sequence[dt.date],
+    progress: Callable[[dt.date, str, float, dict[str, int]], None],
+) -> None:
+    """Run every step for each date, in order; the first failure ends it all.
+
+    Raises:
+        StillwatchError: in one line, what is wrong, where and what to do.
+    """
+    with open_lake(settings) as lake:
+        for date in dates:
+            run_steps(lake, date, STEPS, progress)
+
+
+def run_steps(
+    lake: Lake,
+    date: dt.date,
+    steps: Sequence[Step],
+    progress: Callable[[dt.date, str, float, dict[str, int]], None],
+) -> None:
+    """Run the steps for one date and write what happened to run_log, also when one fails."""
+    run_id = uuid.uuid4().hex[:12]
+    entries: list[dict[str, Any]] = []
+    try:
+        for step in steps:
+            require_inputs(lake, step, date)
+            entry = _begun(lake, date, run_id, step)
+            entries.append(entry)
+            started = time.perf_counter()
+            try:
+                _function(step)(lake, date)
+            except BaseException as error:
+                entry |= {"outcome": "failed", "message": str(error)[:500] or type(error).__name__}
+                raise
+            finally:
+                entry["seconds"] = round(time.perf_counter() - started, 3)
+                _ended(lake, entry, step)
+            progress(date, step.name, entry["seconds"], dict(lake.rows_written))
+    finally:
+        if entries:
+            schema = arrow_schema(TABLES["run_log"])
+            lake.append("run_log", pa.Table.from_pylist(entries, schema=schema))
+
+
+def require_inputs(lake: Lake, step: Step, date: dt.date) -> None:
+    """Refuse a step whose night's input was never made: it would write an empty night.
+
+    Raises:
+        LakeError: says which step has to run first.
+    """
+    made_by = {table: s.name for s in STEPS for table in s.writes}
+    for table in step.reads[:1]:
+        if table in made_by and made_by[table] != step.name and table in _EVERY_NIGHT:
+            if date in lake.nights(table):
+                continue
+            if table == "requests" and lake.exists("landing_files") and (
+                date in lake.nights("landing_files")
+            ):
+                continue  # a day on which nothing was sent
+            raise LakeError(
+                f"{step.name} of {date} needs {table} of that night, which is not there: run "
+                f"`stillwatch run {made_by[table]} --date {date}` first"
+            )
+
+
+#: Tables that hold rows for every night that had any traffic.
+_EVERY_NIGHT = ("requests", "account_daily", "account_features", "account_scores")
+
+
+def _function(step: Step) -> Callable[[Lake, dt.date], None]:
+    module, _, name = step.entry.partition(":")
+    function: Callable[[Lake, dt.date], None] = getattr(importlib.import_module(module), name)
+    return function
+
+
+def _begun(lake: Lake, date: dt.date, run_id: str, step: Step) -> dict[str, Any]:
+    lake.rows_written = {}
+    lake.tables_read = set()
+    return {
+        "date": date, "run_id": run_id, "step": step.name, "engine": lake.settings.engine,
+        "started_at": dt.datetime.now(dt.UTC), "seconds": 0.0, "outcome": "done", "message": None,
+    }  # fmt: skip
+
+
+def _ended(lake: Lake, entry: dict[str, Any], step: Step) -> None:
+    read = sorted(lake.tables_read - set(lake.rows_written))
+    entry["rows_written"] = json.dumps(lake.rows_written, sort_keys=True)
+    entry["versions_read"] = json.dumps({name: lake.version(name) for name in read})
+    entry["versions_written"] = json.dumps(
+        {name: lake.version(name) for name in sorted(lake.rows_written)}
+    )
