@@ -81,3 +81,13 @@ def reason(date: dt.date, step: str, outcomes: Sequence[Outcome]) -> str:
     more = f" (and {others} more failed)" if others else ""
     return (f"{step} {date.isoformat()}: {first.table}: {first.expectation} {found}{more}; "
             "nothing downstream was published")
+
+
+def check_landed(lake: Lake, date: dt.date) -> None:
+    """The step of that name."""
+    run(lake, date, "check_landed")
+
+
+def check_scored(lake: Lake, date: dt.date) -> None:
+    """The step of that name."""
+    run(lake, date, "check_scored")

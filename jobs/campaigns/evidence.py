@@ -43,6 +43,8 @@ SUMS: tuple[str, ...] = (
     "stream_known",
     *(f"asks_{marker.name}" for marker in MARKERS),
 )  # fmt: skip
+#: Kinds of which accounts carry a new token with nearly every request.
+_SHORT_LIVED = ("shingle", "template_end")
 _ACCOUNT_COLUMNS = (
     "organization_id", "plan", "status", "verified_organization", "payment_type", "kyc_level",
     "created_at",
@@ -160,8 +162,8 @@ def _carried(lake: Lake, first: dt.date, date: dt.date, policy: CampaignPolicy) 
     indicators = (
         lake.read("account_indicators", first, date)
         .where(F.col("kind").isin(requested))
-        # Phrases are nearly as many as requests: a shorter memory bounds what a night costs.
-        .where((F.col("kind") != "shingle") | (F.col("date") >= F.lit(young)))
+        # Nearly as many as requests: a shorter memory bounds what a night costs.
+        .where(~F.col("kind").isin(*_SHORT_LIVED) | (F.col("date") >= F.lit(young)))
         .select(
             kind_code.alias("kind"),
             F.xxhash64("token").alias("token"),

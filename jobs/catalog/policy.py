@@ -120,7 +120,8 @@ class CampaignPolicy:
 
     #: Days of rollups that links are drawn from: replaced accounts of four weeks still meet.
     window_days: int = 28
-    #: Days of phrases: nearly as many as requests, and an operation repeats its own within days.
+    #: Days of phrases and prompt endings: nearly as many as requests, and an operation repeats
+    #: its own within days.
     phrase_days: int = 7
     axes: tuple[Axis, ...] = (
         # A carrier or campus explains where accounts sign up as well as where they work.
@@ -137,7 +138,7 @@ class CampaignPolicy:
     #: Neighbours to each side that an account is compared with on each token it shares: edges
     #: grow with accounts, not with their square, and a random ring is an expander, so that a
     #: group of thousands still hangs together.
-    ring: int = 6
+    ring: int = 4
     #: A token of more accounts than its declared cap proposes no pairs: a carrier's gateway, a
     #: popular client. Content and tools may reach this share of all accounts, so that an operation
     #: of a tenth of them is still seen.
