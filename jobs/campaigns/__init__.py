@@ -24,11 +24,13 @@ def run(lake: Lake, date: dt.date) -> None:
     from jobs.campaigns.links import find_links
     from jobs.campaigns.scoring import score_groups
     from jobs.campaigns.tables import links_table, publish
+    from jobs.campaigns.unions import join_pieces
     from jobs.catalog.policy import CAMPAIGN_POLICY as policy
 
     evidence = gather(lake, date, policy)
     links = find_links(evidence, policy)
     groups = find_groups(evidence.account_keys, links, policy)
+    groups = join_pieces(evidence, groups, policy)
     findings = score_groups(lake, date, evidence, links, groups, policy)
     names = name_groups(lake, date, [finding.members for finding in findings], policy)
     lake.replace_night("account_links", date, links_table(evidence, links, policy))

@@ -165,6 +165,11 @@ class CampaignPolicy:
     #: Links inside the group that a member needs, and the share of its link weight.
     member_links: int = 2
     member_share: float = 0.5
+    #: Two groups are pieces of one where, on enough axes, this share of the members of each carries
+    #: a token of which this share of all carriers are theirs; among so many groups at most.
+    piece_share: float = 0.5
+    own_share: float = 0.8
+    pieces_most: int = 8
     #: Rounds in which parts of the accounts move at once, before only unlinked ones do.
     rounds: int = 20
 

@@ -1,0 +1,199 @@
+"""What a person sees in the terminal: the last nights' run log, and what a night found."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from jobs.catalog.policy import LADDER
+from jobs.platform.errors import LakeError
+from jobs.platform.lake import Lake
+from jobs.platform.settings import Settings
+
+
+def _console() -> Console:
+    # Piped into a file there is no terminal to take a width from.
+    return Console(width=None if Console().is_terminal else 140, highlight=False)
+
+
+def print_status(settings: Settings, nights: int) -> None:
+    """The last `nights` nights of run_log, the latest run of each step of each."""
+    lake = Lake(settings)
+    _require(lake, "run_log")
+    dates = lake.nights("run_log")[-nights:]
+    log = lake.rows("run_log", dates[0], dates[-1]) if dates else None
+    if log is None or not log.num_rows:
+        raise LakeError(f"no night has run on {settings.lake}: see `stillwatch night --help`")
+    latest: dict[tuple[dt.date, str], dict[str, object]] = {}
+    for row in log.sort_by("started_at").to_pylist():
+        latest[row["date"], row["step"]] = row
+    table = Table(title=f"Nights of {settings.lake}", title_justify="left")
+    for heading in ("night", "step", "outcome", "seconds", "rows written", "versions read",
+                    "versions written"):  # fmt: skip
+        table.add_column(heading, justify="right" if heading == "seconds" else "left",
+                         overflow="fold")  # fmt: skip
+    previous = None
+    for (date, step), row in latest.items():
+        outcome = str(row["outcome"])
+        table.add_row(
+            "" if date == previous else str(date), step,
+            outcome if outcome == "done" else f"[red]{outcome}[/red] "
+            + escape(str(row["message"])),
+            f"{row['seconds']:.1f}",
+            _pairs(str(row["rows_written"])),
+            _pairs(str(row["versions_read"])),
+            _pairs(str(row["versions_written"])),
+        )  # fmt: skip
+        previous = date
+    _console().print(table)
+
+
+def _pairs(text: str) -> str:
+    return ", ".join(f"{name} {value:,}" if value is not None else name
+                     for name, value in json.loads(text).items())  # fmt: skip
+
+
+def print_night(
+    settings: Settings, date: dt.date | None, truth: str | None, accounts: int
+) -> None:
+    """A night's campaigns, its top accounts and, where a truth is given, how right it was."""
+    lake = Lake(settings)
+    _require(lake, "account_scores")
+    scored = lake.nights("account_scores")
+    if not scored:
+        raise LakeError(f"no night has been scored on {settings.lake}: run one first")
+    date = date or scored[-1]
+    if date not in scored:
+        raise LakeError(f"{date} was not scored; the last night that was is {scored[-1]}")
+    console = _console()
+    console.print(_campaigns(lake, date))
+    console.print(_top_accounts(lake, date, accounts))
+    if truth:
+        console.print(compared(lake, date, Path(truth)))
+
+
+def _require(lake: Lake, table: str) -> None:
+    if not lake.exists(table):
+        raise LakeError(f"{lake.root} is no lake of Stillwatch, or no night has run on it yet")
+
+
+def _campaigns(lake: Lake, date: dt.date) -> Table:
+    table = Table(title=f"Campaigns on {date}", title_justify="left")
+    for heading in ("campaign", "kind", "score", "accounts", "requests", "first seen",
+                    "what it is"):  # fmt: skip
+        right = heading in ("score", "accounts", "requests")
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    order = {"distillation": 0, "resale": 1, "unknown": 2, "benign_group": 3}
+    rows = lake.rows("campaigns", date, date).to_pylist()
+    rows.sort(key=lambda row: (order[row["kind"]], -row["score"], -row["requests"]))
+    for row in rows[:12]:
+        table.add_row(
+            row["campaign_id"], row["kind"], f"{row['score']:.2f}", f"{row['accounts']:,}",
+            f"{row['requests']:,}", str(row["first_seen"]), escape(row["summary"]),
+        )  # fmt: skip
+    if len(rows) > 12:
+        table.caption = f"and {len(rows) - 12} more, in the table campaigns"
+    return table
+
+
+def _top_accounts(lake: Lake, date: dt.date, most: int) -> Table:
+    actions = {
+        row["account_id"]: row
+        for row in lake.rows("enforcement_actions", date, date).to_pylist()
+    }
+    scores = lake.rows("account_scores", date, date).sort_by([
+        ("distillation_score", "descending"), ("account_id", "ascending"),
+    ]).slice(0, most)  # fmt: skip
+    counts = {action: 0 for action in LADDER}
+    for row in actions.values():
+        counts[row["action"]] += 1
+    said = ", ".join(f"{n:,} {action}" for action, n in counts.items() if n)
+    table = Table(title=f"Top accounts on {date} ({said or 'no action'})", title_justify="left")
+    for heading in ("account", "score", "action", "campaign", "reasons"):
+        table.add_column(heading, justify="right" if heading == "score" else "left",
+                         overflow="fold")  # fmt: skip
+    for row in scores.to_pylist():
+        action = actions.get(row["account_id"])
+        table.add_row(
+            row["account_id"], f"{row['distillation_score']:.3f}",
+            action["action"] if action else "", row["campaign_id"] or "",
+            escape("; ".join(row["reasons"][:3])),
+        )  # fmt: skip
+    return table
+
+
+def compared(lake: Lake, date: dt.date, truth: Path) -> Table:
+    """What was found of each simulated operation and kind of honest customer, up to `date`.
+
+    An account counts as found from its first action above `watch`. Exchanges are leaked when they
+    were answered up to and on the night of that action: it holds from the next day on.
+    """
+    known = pq.read_table(truth / "accounts.parquet").to_pandas()
+    exchanges = pq.read_table(truth / "exchanges.parquet").to_pandas()
+    actions = lake.rows("enforcement_actions", None, date)
+    actions = actions.filter(pc.not_equal(actions["action"], "watch")).to_pandas()
+    first = actions.groupby("account_id")["date"].min().rename("acted")
+    suspended = set(actions.loc[actions["action"] == "suspend", "account_id"])
+    known = known.merge(first, left_on="account_id", right_index=True, how="left")
+    known["found"] = known["acted"].notna()
+    exchanges = exchanges[exchanges["date"] <= date].merge(
+        known[["account_id", "acted"]], on="account_id", how="left"
+    )
+    leaked = exchanges["acted"].isna() | (exchanges["date"] <= exchanges["acted"])
+    exchanges["leaked"] = exchanges["work_requests"].where(leaked, 0)
+    seen = known[known["account_id"].isin(set(exchanges["account_id"]))]
+    table = Table(
+        title=f"Against the simulated truth, up to {date}: accounts with traffic, and those acted "
+        "on above watch",
+        title_justify="left",
+    )
+    for heading in ("truth", "accounts", "acted on", "suspended", "share", "exchanges",
+                    "leaked before action"):  # fmt: skip
+        table.add_column(heading, justify="left" if heading == "truth" else "right")
+    guilty = seen[seen["class"] == "distillation"]
+    for campaign, group in guilty.groupby("campaign"):
+        of = exchanges[exchanges["campaign"] == campaign]
+        _add(table, f"distillation: {campaign} ({group['tactic'].iloc[0]})", group, suspended,
+             int(of["work_requests"].sum()), int(of["leaked"].sum()))  # fmt: skip
+    everything = exchanges[exchanges["account_id"].isin(guilty["account_id"])]
+    table.add_section()
+    _add(table, "distillation: recall over all", guilty, suspended,
+         int(everything["work_requests"].sum()), int(everything["leaked"].sum()))  # fmt: skip
+    for name, group in (("resale", seen[seen["class"] == "resale"]),):
+        _add(table, name, group, suspended, None, None)
+    table.add_section()
+    honest = seen[seen["class"] == "benign"]
+    for kind, group in honest.groupby("kind"):
+        _add(table, f"honest: {kind}", group, suspended, None, None)
+    table.add_section()
+    _add(table, "honest: false positives over all", honest, suspended, None, None)
+    return table
+
+
+def _add(table: Table, name: str, group: object, suspended: set[str], total: int | None,
+         leaked: int | None) -> None:  # fmt: skip
+    n, found = len(group), int(group["found"].sum())  # type: ignore[arg-type, index]
+    stopped = int(group["account_id"].isin(suspended).sum())  # type: ignore[index]
+    table.add_row(
+        name, f"{n:,}", f"{found:,}", f"{stopped:,}", f"{found / n:.1%}" if n else "",
+        f"{total:,}" if total is not None else "",
+        f"{leaked / total:.1%}" if total and leaked is not None else "",
+    )  # fmt: skip
+
+
+def tables_of(lake: Lake) -> list[tuple[str, int]]:
+    """Tables of the lake with their rows on the last night, for `where to look next`."""
+    found = []
+    for name in ("account_scores", "campaigns", "enforcement_actions"):
+        nights = lake.nights(name)
+        rows: pa.Table | None = lake.rows(name, nights[-1], nights[-1], ["date"]) if nights else None
+        found.append((name, rows.num_rows if rows else 0))
+    return found

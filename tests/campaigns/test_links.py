@@ -1,0 +1,90 @@
+"""Which pairs are linked: by rare evidence of two causes, not by what one cause explains."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from jobs.campaigns.evidence import KINDS
+from jobs.campaigns.links import find_links, propose, weigh, weights_of
+from jobs.catalog.policy import CAMPAIGN_POLICY
+from tests.campaigns.conftest import evidence_of, read, spread
+
+Linked = Callable[[str], set[tuple[str, str]]]
+
+
+@pytest.mark.parametrize(("text", "why"), [
+    ("a1..a3 | payment | card\n a1..a3 | phone | mother",
+     "a family pays with one card and gives one number"),
+    ("a1..a60 | address | gateway\n a1..a60 | network | gateway",
+     "a carrier's gateway gives many customers one address and network"),
+    ("a1..a40 | client | build\n a1..a40 | settings | defaults\n a1..a40 | system_prompt | tool",
+     "an open-source tool brings build, settings and system prompt"),
+    ("a1..a9 | signup_hour | noon\n a1..a9 | email_domain | edu",
+     "a class signs up in one lesson"),
+    ("a1..a60 | address | gateway\n a1..a60 | signup_network | gateway",
+     "a carrier's customers sign up through its gateway too"),
+    ("a1..a9 | template | greeting\n a1..a9 | template_end | thanks\n a1..a9 | shingle | please",
+     "a phrase that went round"),
+])  # fmt: skip
+def test_what_one_cause_explains_links_nobody(linked: Linked, text: str, why: str) -> None:
+    assert linked(text) == set(), why
+
+
+def test_payment_and_templates_link_all_pairs_of_a_small_group(linked: Linked) -> None:
+    group = spread("a1..a6")
+    pairs = linked("""
+        a1..a6 | payment  | card      # two causes that have nothing to do with each other:
+        a1..a6 | template | shard     # who pays, and what is asked
+        b1 b2  | payment  | another   # a couple shares a card only
+        b1 a1  | template | chance    # and one of them a phrase with a member
+    """)
+    assert pairs == set(combinations(group, 2))
+
+
+def test_a_token_of_very_many_accounts_says_nothing(linked: Linked) -> None:
+    everywhere = "a1..a90 b1..b90 c1..c90"
+    assert linked(f"""
+        {everywhere} | address  | gateway   # over its cap: proposes no pairs
+        {everywhere} | template | greeting  # and everybody says hello
+    """) == set()
+
+
+def test_a_hub_is_weighed_at_its_rarity_where_something_else_proposes() -> None:
+    evidence = evidence_of(read("a1..a99 | template | greeting\n a1 a2 | payment | card"))
+    weights = weights_of(evidence, CAMPAIGN_POLICY)
+    nats = weigh(evidence, weights, np.array([0]), np.array([1]), CAMPAIGN_POLICY)[0][0]
+    # 499 accounts with one template each, 99 with this one: ln(499 / 99) = 1.62 nats.
+    assert nats[KINDS.index("template")] == pytest.approx(np.log(499 / 99))
+
+
+def test_proposals_grow_with_accounts_and_not_with_pairs() -> None:
+    evidence = evidence_of(read("a1..a99 | payment | card"))
+    first, _ = propose(evidence, weights_of(evidence, CAMPAIGN_POLICY), CAMPAIGN_POLICY)
+    assert len(first) == 99 * CAMPAIGN_POLICY.ring  # of 4,851 pairs
+
+
+def test_two_causes_that_meet_by_chance_link_nobody(linked: Linked) -> None:
+    assert linked("""
+        a1..a50        | address  | gateway  # a carrier's customers,
+        a1..a3 b1..b60 | client   | popular  # of whom three have the client that many have
+        a1..a3 b1..b60 | settings | popular
+    """) == set()
+
+
+def test_an_account_of_very_many_tokens_shares_one_by_chance(linked: Linked) -> None:
+    rows = [f"a1 | address | exit{i}" for i in range(200)]
+    rows += ["a2 | address | exit7", "a1 a2 | template | phrase"]
+    assert linked("\n".join(rows)) == set()
+
+
+def test_links_do_not_depend_on_the_order_of_rows() -> None:
+    text = "a1..a30 | payment | card\n a1..a30 | template | shard"
+    lines = text.splitlines()
+    one = find_links(evidence_of(read(text)), CAMPAIGN_POLICY)
+    other = find_links(evidence_of(read("\n".join(reversed(lines)))), CAMPAIGN_POLICY)
+    assert (one.first == other.first).all() and (one.second == other.second).all()
+    assert (one.weight == other.weight).all()

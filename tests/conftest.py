@@ -1,0 +1,119 @@
+"""Fixtures that every test may use; none starts an engine, or imports one, unless asked for.
+
+- `session`: one Sail session for the whole test run (about 3 s, once).
+- `lake`: an empty lake of its own for each test, on that session.
+- `bare_lake`: the same without an engine, for what delta-rs alone does (milliseconds).
+- `night`: the landing date that tests use when any would do.
+- `fill`: writes rows given as dictionaries; columns left out get a value that their declaration
+  allows, so that a test names only the columns it is about.
+
+Tests of Apache Spark start it in a process of their own (tests/spark): the two engines can't
+share one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import SparkSession
+
+    from jobs.catalog.types import Column
+    from jobs.platform.lake import Lake
+
+NIGHT = dt.date(2026, 5, 3)
+
+
+@pytest.fixture(autouse=True)
+def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the developer's own settings out of tests, and tests out of the developer's."""
+    for name in [name for name in os.environ if name.startswith("STILLWATCH_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))
+
+
+@pytest.fixture
+def night() -> dt.date:
+    return NIGHT
+
+
+@pytest.fixture(scope="session")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """The Sail session that all tests of a run share."""
+    from jobs.platform.session import engine_session
+    from jobs.platform.settings import Settings
+
+    with engine_session(Settings(lake=str(tmp_path_factory.mktemp("unused")))) as started:
+        yield started
+
+
+@pytest.fixture
+def lake(session: SparkSession, tmp_path: Path) -> Lake:
+    """An empty lake of this test's own, on the shared Sail session."""
+    from jobs.platform.lake import Lake
+    from jobs.platform.settings import Settings
+
+    return Lake(Settings(lake=str(tmp_path / "lake")), session)
+
+
+@pytest.fixture
+def bare_lake(tmp_path: Path) -> Lake:
+    """An empty lake without an engine."""
+    from jobs.platform.lake import Lake
+    from jobs.platform.settings import Settings
+
+    return Lake(Settings(lake=str(tmp_path / "lake")))
+
+
+def _allowed(column: Column, date: dt.date, row: int) -> Any:
+    """A value that the column's declaration allows; null wherever that is allowed."""
+    if column.nullable:
+        return None
+    if column.values:
+        return column.values[0]
+    bound = column.minimum or 0
+    return {
+        "string": f"{column.name}_{row}",
+        "long": int(bound),
+        "int": int(bound),
+        "double": float(bound),
+        "boolean": False,
+        "timestamp": dt.datetime.combine(date, dt.time(12), dt.UTC),
+        "date": date,
+        "array<string>": [],
+        "array<long>": [],
+    }[column.type]
+
+
+def rows_of(name: str, date: dt.date, rows: Sequence[dict[str, Any]]) -> pa.Table:
+    """Rows of a table as Arrow, columns left out filled in from the catalogue."""
+    import pyarrow as pa
+
+    from jobs.catalog.tables import TABLES
+    from jobs.platform.lake import arrow_schema
+
+    table = TABLES[name]
+    unknown = {key for row in rows for key in row} - set(table.column_names)
+    assert not unknown, f"table {name} declares no columns {sorted(unknown)}"
+    filled = [
+        {c.name: row.get(c.name, _allowed(c, date, i)) for c in table.columns} | {"date": date}
+        for i, row in enumerate(rows)
+    ]
+    return pa.Table.from_pylist(filled, schema=arrow_schema(table))
+
+
+@pytest.fixture
+def fill() -> Callable[..., int]:
+    """`fill(lake, "accounts", date, [{"account_id": "a1"}])` writes one night of a table."""
+
+    def write(lake: Lake, name: str, date: dt.date, rows: Sequence[dict[str, Any]]) -> int:
+        return lake.replace_night(name, date, rows_of(name, date, rows))
+
+    return write
