@@ -159,7 +159,12 @@ def simulate(
         world = WorldSettings(**chosen)
     except ValueError as error:
         raise StillwatchError(f"this world can't be simulated: {error}") from error
-    summary = write_world(folder, known, world, _say)
+    try:
+        summary = write_world(folder, known, world, _say)
+    except FileExistsError as error:
+        raise StillwatchError(
+            f"there is a landing zone in {folder} already: choose another folder, or remove it"
+        ) from error
     click.echo(
         f"{summary.requests:,} requests of {summary.accounts:,} accounts in {summary.files} files "
         f"({summary.bytes / 1e6:,.0f} MB) under {folder}; the truth is in {known}"

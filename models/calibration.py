@@ -65,7 +65,7 @@ class Calibration:
         for family, sigmoid in self.without.items():
             gone = absent.get(family, np.zeros(len(margins), dtype=bool))
             odds = sigmoid.log_odds(margins)
-            lower = gone & False
+            lower = gone & (odds < lowest)
             slope[lower], intercept[lower] = sigmoid.slope, sigmoid.intercept
             lowest[lower] = odds[lower]
         return np.stack([slope, intercept])

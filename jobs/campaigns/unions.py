@@ -47,8 +47,8 @@ def _couples(
     """Pairs of groups that have tokens of their own in common on enough axes."""
     axis_of = {
         KINDS.index(kind): at
-        for at, axis in enumerate(policy.axes)
-        for kind, _ in axis.kinds
+        for at, declared in enumerate(policy.axes)
+        for kind, _ in declared.kinds
         if kind in KINDS
     }
     # Groups that carry each token by `piece_share` of their members or more.
@@ -68,8 +68,8 @@ def _couples(
         # All that carry it together, or two of them alone, hold nearly all of its accounts.
         together = sum(count for _, count in held) >= own
         axis = axis_of[int(evidence.token_kind[token])]
-        for at, (low, in_low) in enumerate(held):
-            for high, in_high in held[at + 1 :]:
+        for place, (low, in_low) in enumerate(held):
+            for high, in_high in held[place + 1 :]:
                 if together or in_low + in_high >= own:
                     axes.setdefault((low, high), set()).add(axis)
     return sorted(pair for pair, on in axes.items() if len(on) >= policy.axes_needed)

@@ -126,12 +126,18 @@ INDICATORS: tuple[Indicator, ...] = (
               "concat(coalesce(user_agent_token, '-'), '/', coalesce(tls_token, '-')) end",
               "infrastructure", ("user_agent", "tls_ja4"),
               "client build (user agent and TLS fingerprint)", 400),
+    # In words and not as a hash: people can read it, and Sail's xxhash64 ends the query where all
+    # its arguments are one value for a whole batch. Thousandths, since the engines write small
+    # doubles differently.
     Indicator("settings", "requests",
-              "cast(xxhash64(coalesce(cast(temperature as string), '-'), "
-              "coalesce(cast(top_p as string), '-'), coalesce(cast(max_tokens as string), '-'), "
-              "coalesce(cast(choice_count as string), '-'), coalesce(cast(logprobs as string), '-'), "
-              "coalesce(cast(stream as string), '-'), coalesce(cast(tool_count as string), '-')) "
-              "as string)",
+              "nullif(concat_ws(' ', "
+              "concat('temperature=', cast(floor(temperature * 1000 + 0.5D) as string)), "
+              "concat('top_p=', cast(floor(top_p * 1000 + 0.5D) as string)), "
+              "concat('max_tokens=', cast(max_tokens as string)), "
+              "concat('choices=', cast(choice_count as string)), "
+              "concat('logprobs=', cast(logprobs as string)), "
+              "concat('stream=', cast(stream as string)), "
+              "concat('tools=', cast(tool_count as string))), '')",
               "behaviour", ("temperature", "max_tokens"), "sampling settings", 400),
     Indicator("system_prompt", "requests", "system_prompt_hash", "content",
               ("system_prompt_hash",), "system prompt", 400),

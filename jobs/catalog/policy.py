@@ -196,6 +196,7 @@ class CampaignPolicy:
         Term("organization", 0.20, 0.80, -2.5, "a firm's accounts share what the firm has"),
         Term("vetted", 0.20, 0.80, -2.5, "a person checked who they are"),
         Term("web", 0.10, 0.50, -1.0, "people at a web page"),
+        Term("tool_results", 0.5, 2.0, -1.0, "tools whose results come back are used, not taught"),
         Term("shingle_disjoint", 0.20, 0.05, -1.5, "the same few questions, as in a classroom, "
              "teach a model little"),
     )

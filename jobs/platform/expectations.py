@@ -148,13 +148,20 @@ class NightValidator:
         # Nothing about a lake leaves it: the package must not report its use.
         os.environ["GX_ANALYTICS_ENABLED"] = "false"
         import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
+        from great_expectations.data_context.types.base import (
+            DataContextConfig,
+            InMemoryStoreBackendDefaults,
+            ProgressBarsConfig,
+        )
         from great_expectations.execution_engine import SparkDFExecutionEngine
 
         self.lake = lake
         self.date = date
-        self._context = gx.get_context(mode="ephemeral")
-        self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
+        # It would make a temporary folder for pages of its own each time.
+        self._context = gx.get_context(mode="ephemeral", project_config=DataContextConfig(
+            store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+            progress_bars=ProgressBarsConfig(globally=False),
+        ))  # fmt: skip
         # Not persisted: each check reads a column or two, and a night may not fit into memory.
         self._engine = SparkDFExecutionEngine(spark=lake.session, persist=False)
         self._views: set[str] = set()

@@ -34,7 +34,8 @@ sys.path.insert(0, sys.argv[1])
 from airflow.dag_processing.dagbag import DagBag
 from airflow.serialization.serialized_objects import DagSerialization
 bag = DagBag(sys.argv[1])
-print(json.dumps({i: DagSerialization.to_dict(d) for i, d in sorted(bag.dags.items())}))
+all_ = {i: DagSerialization.to_dict(d) for i, d in bag.dags.items()}
+print(json.dumps(all_, sort_keys=True))
 """
 
 
@@ -89,9 +90,9 @@ def test_nothing_changes_from_parse_to_parse(dags):
     """A difference would be a new version of the DAG every half minute."""
     from airflow.serialization.serialized_objects import DagSerialization
 
-    here = {dag_id: DagSerialization.to_dict(dag) for dag_id, dag in sorted(dags.items())}
+    here = {dag_id: DagSerialization.to_dict(dag) for dag_id, dag in dags.items()}
     assert len(here) == len(FILES)
-    assert json.dumps(here) == python(SERIALIZE, DAGS, PYTHONHASHSEED="7")
+    assert json.dumps(here, sort_keys=True) == python(SERIALIZE, DAGS, PYTHONHASHSEED="7")
 
 
 def test_an_unknown_engine_is_refused_by_name(monkeypatch, dags):
