@@ -178,7 +178,7 @@ def bootstrap_weights(dataset: TrainingSet, replicates: int) -> np.ndarray:
             drawn = rng.multinomial(
                 len(names), np.full(len(names), 1 / len(names)), size=replicates
             )
-            times[1:, part] = 1.0
+            times[1:, part] = drawn[:, codes]
     return times * _represents(dataset)
 
 

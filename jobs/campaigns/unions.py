@@ -60,14 +60,14 @@ def _couples(
         for token in np.flatnonzero(inside >= policy.piece_share * len(members)):
             carriers.setdefault(int(token), []).append((index, int(inside[token])))
     axes: dict[tuple[int, int], set[int]] = {}
-    for token, held in sorted(carriers.items()):
+    for shared, held in sorted(carriers.items()):
         # Of a token that many groups carry, none has it to itself.
         if not 2 <= len(held) <= policy.pieces_most:
             continue
-        own = policy.own_share * int(evidence.token_accounts[token])
+        own = policy.own_share * int(evidence.token_accounts[shared])
         # All that carry it together, or two of them alone, hold nearly all of its accounts.
         together = sum(count for _, count in held) >= own
-        axis = axis_of[int(evidence.token_kind[token])]
+        axis = axis_of[int(evidence.token_kind[shared])]
         for place, (low, in_low) in enumerate(held):
             for high, in_high in held[place + 1 :]:
                 if together or in_low + in_high >= own:
