@@ -1,1 +1,1 @@
-"""The nightly jobs: one module a step, declarations in `catalog`, the outside world in `platform`."""
+"""The nightly jobs: one module a step, declarations in `catalog`, the world in `platform`."""

@@ -6,7 +6,6 @@ import datetime as dt
 import json
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.console import Console
@@ -112,7 +111,7 @@ def _top_accounts(lake: Lake, date: dt.date, most: int) -> Table:
     scores = lake.rows("account_scores", date, date).sort_by([
         ("distillation_score", "descending"), ("account_id", "ascending"),
     ]).slice(0, most)  # fmt: skip
-    counts = {action: 0 for action in LADDER}
+    counts = dict.fromkeys(LADDER, 0)
     for row in actions.values():
         counts[row["action"]] += 1
     said = ", ".join(f"{n:,} {action}" for action, n in counts.items() if n)
@@ -188,12 +187,3 @@ def _add(table: Table, name: str, group: object, suspended: set[str], total: int
         f"{leaked / total:.1%}" if total and leaked is not None else "",
     )  # fmt: skip
 
-
-def tables_of(lake: Lake) -> list[tuple[str, int]]:
-    """Tables of the lake with their rows on the last night, for `where to look next`."""
-    found = []
-    for name in ("account_scores", "campaigns", "enforcement_actions"):
-        nights = lake.nights(name)
-        rows: pa.Table | None = lake.rows(name, nights[-1], nights[-1], ["date"]) if nights else None
-        found.append((name, rows.num_rows if rows else 0))
-    return found

@@ -151,12 +151,12 @@ class ScoreBatches:
         chosen = self._first_of_each_stem(order)
         strong = np.take_along_axis(weight, np.maximum(chosen, 0), axis=1)
         chosen = np.where((chosen >= 0) & (strong >= self.policy.least_contribution), chosen, -1)
-        texts = np.full(chosen.shape, None, dtype=object)
+        texts: np.ndarray = np.full(chosen.shape, None, dtype=object)
         for at, name in enumerate(self.classifier.feature_names):
             where = chosen == at
             if where.any():
                 said = sentence(self._declared(name), FEATURES_BY_NAME[name].unit, rows[name])
-                row, _ = np.nonzero(where)
+                row = np.nonzero(where)[0]
                 texts[where] = said.take(pa.array(row)).to_numpy(zero_copy_only=False)
         own = pa.ListArray.from_arrays(
             pa.array(np.arange(0, texts.size + 1, texts.shape[1]), pa.int32()),
@@ -206,8 +206,8 @@ class ScoreBatches:
             ]  # fmt: skip
             own = np.clip(added[:, columns], 0, None).sum(axis=1) >= self.policy.family_contribution
             bound = _contains(group, family) & counts
-            out.append(np.where(own | bound, family, None))
-        stacked = np.stack(out, axis=1).astype(object)
+            out.append(np.where(own | bound, np.array(family, object), None))  # type: ignore[call-overload]
+        stacked: np.ndarray = np.stack(out, axis=1).astype(object)
         lists = pa.ListArray.from_arrays(
             pa.array(np.arange(0, stacked.size + 1, stacked.shape[1]), pa.int32()),
             pa.array(stacked.ravel(), pa.string()),

@@ -90,9 +90,8 @@ def training_set(lake: Lake, date: dt.date) -> TrainingSet:
     members = lake.read("campaign_members", first, date).select(
         "date", "account_id", "campaign_id"
     )
-    presence = (
-        features.select("account_id", "date").join(members, ["date", "account_id"], "left").toArrow()
-    )
+    seen = features.select("account_id", "date")
+    presence = seen.join(members, ["date", "account_id"], "left").toArrow()
     labels = lake.rows("labels", last=date)
     plan = plan_rows(labels, presence, date, Sampling())
     wanted = lake.session.createDataFrame(plan.keys)

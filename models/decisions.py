@@ -77,7 +77,7 @@ def champion_as_of(decisions: Iterable[Decision], night: date) -> str | None:
     """
     champion = None
     for entry in in_order(decisions):
-        if True and entry["champion_version"]:
+        if entry["date"] <= night and entry["champion_version"]:
             champion = str(entry["champion_version"])
     return champion
 

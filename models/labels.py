@@ -2,10 +2,9 @@
 
 The rule, in order:
 1. only labels that had landed by the night;
-2. an upheld appeal voids every label given at or before its time;
-3. the latest `labelled_at` wins;
-4. then an appeal, then the higher confidence (none counts as lowest);
-5. then benign before resale before distillation: doubt is the customer's.
+2. the latest `labelled_at` wins, so an upheld appeal overturns all that was said before it;
+3. at the same time an upheld appeal comes first, then the higher confidence (none is lowest);
+4. then benign before resale before distillation: doubt is the customer's.
 """
 
 from __future__ import annotations
@@ -51,11 +50,6 @@ def resolve_labels(labels: pa.Table, night: date) -> pd.DataFrame:
         }
     )
     frame = frame[(frame["known_on"] <= days(night)) & frame["label"].isin(LABELS)].copy()
-    # An appeal is compared with every other label of its account, whatever order they came in.
-    appealed = frame[frame["source"] == APPEAL].groupby("account_id")["at"].max()
-    voided_until = frame["account_id"].map(appealed)
-    standing = voided_until.isna() | (frame["at"] > voided_until) | (frame["source"] == APPEAL)
-    frame = frame[standing].copy()
     frame["appeal"] = frame["source"] == APPEAL
     frame["sure"] = frame["confidence"].fillna(-1.0)
     frame["order"] = frame["label"].map({label: at for at, label in enumerate(LABELS)})

@@ -7,7 +7,6 @@ difference would make a new version of the DAG.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,12 +33,12 @@ SPARK_PROPERTIES = os.environ.get("STILLWATCH_SPARK_PROPERTIES") or str(
     _INFRA / "spark-defaults.conf"
 )
 
-# An absolute path or an object store's address, without a step up, a quote, or anything else
-# that a shell or a template would take for more than a name. Written for Python's and for the
-# browser's regular expressions; the end is spelled out since `$` alone lets a newline pass.
+# An absolute path without a step up, a quote, or anything else that a shell or a template would
+# take for more than a name. Written for Python's and for the browser's regular expressions; the
+# end is spelled out since `$` alone lets a newline pass.
 PLACE = (
-    r"^(?:/|(?:s3|s3a|gs|abfss)://)(?!.*(?:^|/)\.\.(?:/|$))"
-    r"[^\u0000-\u001f\u007f'\"`$\\;|&<>*?!{}\[\]()]*$(?!\n)"
+    r"^(?!.*/\.\.(?:/|$))"
+    r"/[^\u0000-\u001f\u007f'\"`$\\;|&<>*?!{}\[\]()]*$(?!\n)"
 )
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)"
 
@@ -71,11 +70,13 @@ def place_param(name: str, about: str) -> Param:
 
 
 def landing_param() -> Param:
-    return place_param("landing", "Folder or bucket in which the gateway's files arrive.")
+    return place_param(
+        "landing", "Folder in which the gateway's files arrive, as the worker sees it."
+    )
 
 
 def lake_param() -> Param:
-    return place_param("lake", "Folder or bucket of the Delta tables.")
+    return place_param("lake", "Folder of the Delta tables.")
 
 
 def place(params: Mapping[str, Any], name: str) -> str:
@@ -88,9 +89,9 @@ def place(params: Mapping[str, Any], name: str) -> str:
         return str(asked)
     variable = f"STILLWATCH_{name.upper()}"
     default = os.environ.get(variable, "")
-    if not re.match(r"/|[a-z0-9]+://", default):
+    if not default.startswith("/"):
         raise ValueError(
             f"no {name} to work on: give the run the parameter {name!r}, or set {variable} to an"
-            f" absolute path or address where the worker runs (it is {default!r})"
+            f" absolute path where the worker runs (it is {default!r})"
         )
     return default

@@ -3,6 +3,7 @@
 An operation of many accounts, or one whose accounts are replaced every few days, may settle in
 pieces: each pair shares too little that is rare. As groups they share it openly: tokens that most
 members of both carry and hardly anyone outside. Two groups with such tokens on two axes are one.
+Place is no such axis: exits are rented, to one operation as well as to the next.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def _couples(
         KINDS.index(kind): at
         for at, declared in enumerate(policy.axes)
         for kind, _ in declared.kinds
-        if kind in KINDS
+        if kind in KINDS and declared.name != "place"
     }
     # Groups that carry each token by `piece_share` of their members or more.
     carriers: dict[int, list[tuple[int, int]]] = {}
@@ -62,12 +63,12 @@ def _couples(
     axes: dict[tuple[int, int], set[int]] = {}
     for shared, held in sorted(carriers.items()):
         # Of a token that many groups carry, none has it to itself.
-        if not 2 <= len(held) <= policy.pieces_most:
+        axis = axis_of.get(int(evidence.token_kind[shared]))
+        if axis is None or not 2 <= len(held) <= policy.pieces_most:
             continue
         own = policy.own_share * int(evidence.token_accounts[shared])
         # All that carry it together, or two of them alone, hold nearly all of its accounts.
         together = sum(count for _, count in held) >= own
-        axis = axis_of[int(evidence.token_kind[shared])]
         for place, (low, in_low) in enumerate(held):
             for high, in_high in held[place + 1 :]:
                 if together or in_low + in_high >= own:

@@ -100,4 +100,4 @@ SCRIPTS: tuple[tuple[str, str], ...] = (
     ("arabic", "[\u0600-\u06ff]"),
     ("devanagari", "[\u0900-\u097f]"),
 )
-SCRIPT_NAMES = tuple(name for name, _ in SCRIPTS) + ("latin",)
+SCRIPT_NAMES = (*(name for name, _ in SCRIPTS), "latin")

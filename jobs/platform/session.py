@@ -45,7 +45,8 @@ def _sail() -> Iterator[SparkSession]:
     host, port = server.listening_address
     session = SparkSession.builder.remote(f"sc://{host}:{port}").create()
     session.conf.set("spark.sql.session.timeZone", "UTC")
-    # Every column expression would otherwise look up where it was written: a fifth of a small night.
+    # Every column expression would otherwise look up where it was written: a fifth of a small
+    # night.
     session.conf.set("spark.python.sql.dataFrameDebugging.enabled", "false")
     try:
         yield session

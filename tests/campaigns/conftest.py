@@ -93,7 +93,7 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
     hours, first, last = _hour_matrix(hourly, keys, NIGHT - dt.timedelta(days=27), 28)
     everywhere = np.full(len(accounts), REQUESTS, np.int64)
     nothing = np.zeros(len(accounts), np.int64)
-    sums = {name: nothing for name in SUMS} | {
+    sums = dict.fromkeys(SUMS, nothing) | {
         "requests": everywhere, "prompts_known": everywhere, "night_requests": everywhere,
         "night_output_tokens": everywhere,
     }  # fmt: skip

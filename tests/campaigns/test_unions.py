@@ -37,6 +37,14 @@ def test_what_others_carry_too_joins_nobody() -> None:
     """, "a1..a9", "b1..b9")) == 2  # fmt: skip
 
 
+def test_two_operations_behind_one_rented_proxy_are_two() -> None:
+    assert len(joined("""
+        a1..a9 b1..b9 | address  | exit         # the same proxy service,
+        a1..a9 b1..b9 | network  | exit
+        a1..a9 b1..b9 | template | instruction  # and a preamble that is public
+    """, "a1..a9", "b1..b9")) == 2  # fmt: skip
+
+
 def test_three_pieces_of_one_roster_are_one() -> None:
     everyone = "a1..a9 b1..b9 c1..c9"
     (group,) = joined(

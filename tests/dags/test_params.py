@@ -7,9 +7,8 @@ import pytest
 GOOD_PLACES = (
     "/srv/stillwatch/lake",
     "/home/ana/Meine Daten/lake-2",
-    "s3://bucket/landing",
-    "s3a://bucket/lake/",
-    "abfss://container@account.example.net/lake",
+    "/srv/lake/",
+    "/mnt/c/Users/ana@example.org/lake",
     "/data/v1..v2/lake",
 )
 BAD_PLACES = (
@@ -21,7 +20,10 @@ BAD_PLACES = (
     "",
     "/srv/../etc",
     "/srv/lake/..",
+    "/..",
+    "/../etc",
     "file:///etc",
+    "s3://bucket/lake",
     "http://example.org/lake",
     "/srv/lake\n",
     "/srv/lake\n--date",

@@ -142,7 +142,7 @@ class TestSpark:
     @pytest.fixture
     def spark(self, parse, monkeypatch):
         monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", '{"conn_type":"spark","host":"local[2]"}')
-        monkeypatch.setenv("STILLWATCH_LAKE", "s3a://bucket/lake")
+        monkeypatch.setenv("STILLWATCH_LAKE", "/mnt/lake")
         return parse(STILLWATCH_ENGINE="spark")
 
     def test_steps_and_training_are_submitted_and_upkeep_is_not(self, spark):
@@ -168,7 +168,7 @@ class TestSpark:
         assert words[words.index("--master") + 1] == "local[2]"
         assert words[words.index("--properties-file") + 1] == str(infra / "spark-defaults.conf")
         assert words[words.index(str(infra / "submit.py")) + 1 :] == [
-            *("train", "--force", "--date", "2026-05-03", "--lake", "s3a://bucket/lake"),
+            *("train", "--force", "--date", "2026-05-03", "--lake", "/mnt/lake"),
         ]
 
     def test_order_limits_and_tables_are_the_same(self, spark, parse):

@@ -44,6 +44,29 @@ def test_held_out_is_later_in_everything(training_rows: Rows) -> None:
     assert 0.08 < honest.sum() / dataset.unlabelled.sum() < 0.55
 
 
+def test_with_enough_nights_every_honest_account_from_then_on_is_held_out(
+    training_rows: Rows,
+) -> None:
+    dataset = training_rows(make_world(honest=600, campaigns=(10,) * 11, every=1))
+    parts = split(dataset, 0.25)
+    assert parts.how == FORWARD and not parts.notes
+    later = dataset.column("date") >= np.datetime64(parts.boundary)
+    assert (parts.held_out[dataset.unlabelled] == later[dataset.unlabelled]).all()
+
+
+def test_a_campaign_with_two_labels_stays_whole(training_rows: Rows) -> None:
+    world = make_world(honest=300, campaigns=(20, 20, 20), resellers=0)
+    rows = world.labels.to_pylist()
+    for row in rows[-8:]:
+        row["label"] = "benign"  # people cleared a part of the newest campaign
+    world.labels = world.labels.from_pylist(rows, world.labels.schema)
+    dataset = training_rows(world)
+    parts = split(dataset, 0.25)
+    newest = dataset.column("group") == "operation 2"
+    assert set(dataset.column("label")[newest]) == {"benign", "distillation"}
+    assert parts.held_out[newest].all()
+
+
 def test_one_night_of_labels_is_divided_by_campaign_and_said(training_rows: Rows) -> None:
     world = make_world(
         honest=300, campaigns=(20, 20, 20), first_night=NIGHT - timedelta(days=1), every=1

@@ -1,4 +1,4 @@
-"""Reasons as sentences with figures, and families of evidence, from a classifier's contributions."""
+"""Reasons as sentences with figures, and families of evidence, from contributions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FEATURES = ("template_fan_7d", "template_fan_28d", "error_share_7d", "campaign_s
 
 
 class Told:
-    """A classifier that says what the test tells it to: what is tested is what score makes of it."""
+    """A classifier that says what the test tells it: tested is what score makes of that."""
 
     feature_names = FEATURES
 
