@@ -63,20 +63,20 @@ def test_a_row_that_stands_for_n_accounts_is_n_rows() -> None:
 def test_recall_by_hand() -> None:
     """200 negatives, so a rate of 0.01 lets two of them in; the tie at 0.9 stands or falls whole.
 
-    score  1.0  0.95  0.9              0.5
-           +    -     + + - (one tie)  + and 198 negatives at 0.1
+    score  1.0  0.95  0.9              0.5  0.4    0.3  0.1
+           +    -     + + - (one tie)  +    - - -  +    195 negatives
     """
-    scores = np.array([1.0, 0.95, 0.9, 0.9, 0.9, 0.5, *[0.1] * 198])
-    positive = np.array([1, 0, 1, 1, 0, 1, *[0] * 198], dtype=bool)
+    scores = np.array([1.0, 0.95, 0.9, 0.9, 0.9, 0.5, 0.4, 0.4, 0.4, 0.3, *[0.1] * 195])
+    positive = np.array([1, 0, 1, 1, 0, 1, 0, 0, 0, 1, *[0] * 195], dtype=bool)
     judged = Judged(scores, positive, np.ones(len(scores)))
     values = ranking(judged, judged.represents[None])
-    assert values["recall_at_fpr_0.01"][0] == pytest.approx(1.0)  # two negatives above 0.5
-    assert values["recall_at_fpr_0.001"][0] == pytest.approx(0.25)  # none may be above
+    assert values["recall_at_fpr_0.01"][0] == pytest.approx(0.8)  # two negatives from 0.5 up
+    assert values["recall_at_fpr_0.001"][0] == pytest.approx(0.2)  # none may be above
     assert judged.threshold(0.01) == 0.5
     assert judged.threshold(0.005) == 0.95  # one may
     assert judged.threshold(0.0) == 1.0
-    # Six rows above 0.1, then 94 of 198 at 0.1 make up the first hundred… in whatever order.
-    assert values["precision_at_100"][0] == pytest.approx(0.04)
+    # Ten rows from 0.3 up, then 90 of those at 0.1 make up the first hundred.
+    assert values["precision_at_100"][0] == pytest.approx(0.05)
 
 
 def test_what_too_few_negatives_cannot_tell_is_unknown() -> None:

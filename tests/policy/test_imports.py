@@ -1,0 +1,161 @@
+"""Who may import whom, and what only one module may do. README.md says the same in words.
+
+Imports are read from the source, so that one inside a function counts as well.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MOST_LINES = 500
+DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "tools"}
+
+
+def modules(*folders: str) -> list[str]:
+    """Paths of Python files below the folders, relative to the repository."""
+    found = [
+        path.relative_to(ROOT).as_posix()
+        for folder in folders
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if "__pycache__" not in path.parts
+    ]
+    assert found, f"no modules in {folders}: this test looks in the wrong place"
+    return found
+
+
+def imports(module: str) -> set[str]:
+    """Full names of all that a module imports, `package.module.name` for `from` imports."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: write imports out in full, `from jobs.… import …`"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def within(name: str, *packages: str) -> bool:
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def standard(name: str) -> bool:
+    return name.partition(".")[0] in sys.stdlib_module_names
+
+
+def ours(name: str) -> bool:
+    return within(name, "jobs", "models", "dags", "stillwatch_dags", "infra", "tests")
+
+
+def _catalog(name: str) -> bool:
+    return standard(name) or within(name, "jobs.catalog")
+
+
+def _dags(name: str) -> bool:
+    return standard(name) or within(name, "airflow", "jobs.catalog", "stillwatch_dags")
+
+
+def _models(name: str) -> bool:
+    return within(name, "models", "jobs.catalog") if ours(name) else not within(name, "pyspark")
+
+
+def _platform(name: str) -> bool:
+    return not ours(name) or within(name, "jobs.catalog", "jobs.platform")
+
+
+def _simulator(name: str) -> bool:
+    return not ours(name) or within(name, "jobs.catalog", "jobs.simulator")
+
+
+def _jobs(name: str) -> bool:
+    return not ours(name) or within(name, "jobs", "models")
+
+
+@pytest.mark.parametrize(
+    ("folder", "allowed", "rule"),
+    [
+        ("jobs/catalog", _catalog, "the standard library and the catalogue itself"),
+        ("dags", _dags, "Airflow, the catalogue and stillwatch_dags; jobs are started as commands"),
+        ("models", _models, "of this project the catalogue and models, and no Spark"),
+        ("jobs/platform", _platform, "of this project the catalogue and the platform"),
+        ("jobs/simulator", _simulator, "of this project the catalogue and the simulator"),
+        ("jobs", _jobs, "of this project jobs and models"),
+    ],
+)
+def test_a_room_imports_what_it_may(
+    folder: str, allowed: Callable[[str], bool], rule: str
+) -> None:
+    strays = [
+        f"{module} imports {name}"
+        for module in modules(folder)
+        for name in sorted(imports(module))
+        if not allowed(name)
+    ]
+    assert strays == [], f"{folder} imports {rule}"
+
+
+@pytest.mark.parametrize(
+    ("package", "places"),
+    [
+        ("great_expectations", ("jobs/platform/expectations.py",)),
+        ("pysail", ("jobs/platform/session.py",)),
+        ("deltalake", ("jobs/platform/lake.py", "jobs/upkeep.py")),
+        ("deltalake.write_deltalake", ("jobs/platform/lake.py",)),
+        ("deltalake.writer", ()),
+        ("mlflow", ("models/",)),
+        ("xgboost", ("models/",)),
+        ("airflow", ("dags/",)),
+        ("jobs.simulator", ("jobs/simulator/", "jobs/cli.py", "jobs/prior.py")),
+        ("stillwatch_dags", ("dags/",)),
+    ],
+)
+def test_a_package_is_known_in_one_place(package: str, places: tuple[str, ...]) -> None:
+    strays = [
+        module
+        for module in modules("jobs", "models", "dags")
+        if any(within(name, package) for name in imports(module))
+        and not module.startswith(places)
+    ]
+    assert strays == [], f"{package} is imported only in {', '.join(places) or 'no place'}"
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "why"),
+    [
+        ('.format("delta")', "jobs/platform/lake.py", "engines write Delta differently, unsaid"),
+        (".saveAsTable(", None, "tables are paths in the lake"),
+        ("SparkSession.builder", "jobs/platform/session.py", "one place starts an engine"),
+        ("sparkContext", "jobs/platform/session.py", "Sail has none"),
+    ],
+)
+def test_an_engine_is_used_in_one_way(text: str, place: str | None, why: str) -> None:
+    strays = [
+        module
+        for module in modules("jobs", "models", "dags")
+        if module != place and text in (ROOT / module).read_text(encoding="utf-8")
+    ]
+    assert strays == [], f"{text} stands only in {place}: {why}"
+
+
+def test_no_module_is_longer_than_a_reader_can_hold() -> None:
+    lengths = {
+        module: len((ROOT / module).read_text(encoding="utf-8").splitlines())
+        for module in modules("jobs", "models", "dags", "infra", "tests")
+    }
+    over = {module: lines for module, lines in lengths.items() if lines > MOST_LINES}
+    assert over == {}, f"more than {MOST_LINES} lines: give a part a module and a name of its own"
+
+
+def test_no_module_is_a_drawer() -> None:
+    drawers = [
+        module
+        for module in modules("jobs", "models", "dags", "infra", "tests")
+        if {Path(module).stem, Path(module).parent.name} & DRAWERS
+    ]
+    assert drawers == [], "name a module after what is in it"
