@@ -107,7 +107,8 @@ def _action(policy: EnforcementPolicy, date: dt.date) -> Column:
     group_score = F.coalesce("group_score", F.lit(0.0))
     enough = F.size("evidence") >= policy.families_needed
     vetted = _allow_listed(policy, date)
-    resells = (F.col("resale_score") >= policy.resale_score) & (F.col("resale_score") > score)
+    either = F.greatest(score, F.col("resale_score"))
+    resells = (kind == "resale") | (F.col("resale_score") > score)
     may_suspend = (
         (score >= policy.suspend_score)
         & (group_score >= policy.suspend_campaign_score)
@@ -122,10 +123,13 @@ def _action(policy: EnforcementPolicy, date: dt.date) -> Column:
         .when(score >= policy.watch_score, "watch")
     )
     # A reseller breaks the terms, not the model: a person looks, nothing is done by itself.
-    rung = F.when(resells, F.lit("review")).otherwise(rung)
+    looked_at = F.when(either >= policy.resale_score, "review").when(
+        either >= policy.watch_score, "watch"
+    )
+    rung = F.when(resells, looked_at).otherwise(rung)
     # Nothing acts on one clue, on what a person vetted, or on a group known to be honest.
     mild = ~enough | vetted | (kind == "benign_group")
-    watched = F.greatest(score, F.col("resale_score")) >= policy.watch_score
+    watched = either >= policy.watch_score
     return (
         # People looked and found nothing, or the account is closed already.
         F.when(F.col("said") == "benign", F.lit(None).cast("string"))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.console import Console
@@ -110,16 +113,17 @@ def _top_accounts(lake: Lake, date: dt.date, most: int) -> Table:
     }
     scores = lake.rows("account_scores", date, date).sort_by([
         ("distillation_score", "descending"), ("account_id", "ascending"),
-    ]).slice(0, most)  # fmt: skip
+    ])  # fmt: skip
     counts = dict.fromkeys(LADDER, 0)
     for row in actions.values():
         counts[row["action"]] += 1
     said = ", ".join(f"{n:,} {action}" for action, n in counts.items() if n)
-    table = Table(title=f"Top accounts on {date} ({said or 'no action'})", title_justify="left")
+    table = Table(title=f"Top accounts on {date}, at most {SHOWN_OF_A_CAMPAIGN} of a campaign "
+                  f"({said or 'no action'})", title_justify="left")
     for heading in ("account", "score", "action", "campaign", "reasons"):
         table.add_column(heading, justify="right" if heading == "score" else "left",
                          overflow="fold")  # fmt: skip
-    for row in scores.to_pylist():
+    for row in _leading(scores, most):
         action = actions.get(row["account_id"])
         table.add_row(
             row["account_id"], f"{row['distillation_score']:.3f}",
@@ -127,6 +131,26 @@ def _top_accounts(lake: Lake, date: dt.date, most: int) -> Table:
             escape("; ".join(row["reasons"][:3])),
         )  # fmt: skip
     return table
+
+
+#: Accounts of one campaign have most reasons in common: a few stand for all of them.
+SHOWN_OF_A_CAMPAIGN = 3
+
+
+def _leading(scores: pa.Table, most: int) -> list[dict[str, Any]]:
+    """The first `most` rows, at most SHOWN_OF_A_CAMPAIGN of each campaign."""
+    shown: list[dict[str, Any]] = []
+    of_campaign: Counter[str] = Counter()
+    for batch in scores.to_batches(max_chunksize=1000):
+        for row in batch.to_pylist():
+            name = row["campaign_id"]
+            if name is not None:
+                of_campaign[name] += 1
+            if name is None or of_campaign[name] <= SHOWN_OF_A_CAMPAIGN:
+                shown.append(row)
+            if len(shown) == most:
+                return shown
+    return shown
 
 
 def compared(lake: Lake, date: dt.date, truth: Path) -> Table:

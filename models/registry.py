@@ -160,7 +160,7 @@ class ModelRegistry:
             record: parameters, metrics, table versions and report.
         """
         there = self.find(key)
-        if False:
+        if there is not None:
             return there
         with self._explained(f"register a version of {MODEL_NAME}"):
             client = self._open()

@@ -19,6 +19,10 @@ from jobs.catalog.sketch import (
     TEMPLATE_TAIL_WORDS,
 )
 
+#: White space that is not one space already: replacing each single space by itself would cost as
+#: much as all markers together.
+_WIDE_SPACE = "[\t\r\n][ \t\r\n]*| [ \t\r\n]+"
+
 
 def with_sketch(records: DataFrame, seed: int) -> DataFrame:
     """Replace `prompt_text` and `response_text` by the sketch's columns.
@@ -27,7 +31,7 @@ def with_sketch(records: DataFrame, seed: int) -> DataFrame:
     hashes once and not once for each column that needs them.
     """
     front = F.lower(F.substring("prompt_text", 1, SKETCH_CHARS))
-    masked = F.trim(F.regexp_replace(F.regexp_replace(front, "[0-9]+", "0"), "[ \t\r\n]+", " "))
+    masked = F.trim(F.regexp_replace(F.regexp_replace(front, "[0-9]+", "0"), _WIDE_SPACE, " "))
     return (
         records.withColumn("_front", front)
         .withColumn("_masked", F.nullif(masked, F.lit("")))
@@ -57,9 +61,14 @@ def _keyed(seed: int, text: Column) -> Column:
 
 
 def _script() -> Column:
+    front = F.col("_front")
     script = F.lit("latin")
     for name, characters in reversed(SCRIPTS):
-        script = F.when(F.col("_front").rlike(characters), F.lit(name)).otherwise(script)
+        script = F.when(front.rlike(characters), F.lit(name)).otherwise(script)
+    # Most prompts are ASCII, most others Latin: neither pays for a search for each script.
+    ascii_only = F.octet_length(front) == F.length(front)
+    any_script = "[" + "".join(characters.strip("[]") for _, characters in SCRIPTS) + "]"
+    script = F.when(ascii_only | ~front.rlike(any_script), F.lit("latin")).otherwise(script)
     return F.when(F.col("prompt_text").isNotNull(), script)
 
 

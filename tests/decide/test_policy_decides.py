@@ -132,11 +132,18 @@ def test_resale_is_a_persons_look_and_no_more(actions):
     found = actions(
         [
             account("reseller", 0.40, resale=0.90, campaign="c-resale"),
-            account("maybe", 0.10, resale=0.50),  # not sure enough to trouble anyone
+            account("taken-for-more", 0.99, resale=0.50, campaign="c-resale"),
+            account("hardly", 0.65, resale=0.50, campaign="c-resale"),
+            account("alone", 0.10, resale=0.85),
+            account("maybe", 0.10, resale=0.50),  # not sure enough to trouble a person
+            account("honest", 0.10, resale=0.29),
         ],
-        campaigns=[("c-resale", "resale", 0.1)],
+        campaigns=[("c-resale", "resale", 0.95)],
     )
-    assert of(found) == {"reseller": "review"}
+    assert of(found) == {
+        "reseller": "review", "taken-for-more": "review", "hardly": "watch", "alone": "review",
+        "maybe": "watch",
+    }  # fmt: skip
 
 
 def test_people_who_looked_and_found_nothing_are_believed(actions):

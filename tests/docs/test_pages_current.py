@@ -98,9 +98,10 @@ def test_links_lead_somewhere(page: str) -> None:
             continue
         path, _, anchor = target.partition("#")
         file = (ROOT / page).parent / path if path else ROOT / page
-        if not file.exists():
-            broken.append(target)
-        elif anchor and anchor not in anchors(file.resolve().relative_to(ROOT).as_posix()):
+        there = file.exists()
+        if there and anchor:
+            there = anchor in anchors(file.resolve().relative_to(ROOT).as_posix())
+        if not there:
             broken.append(target)
     assert broken == []
 
@@ -278,8 +279,7 @@ def test_figures_on_the_page_of_the_model_are_those_in_force() -> None:
         f"| known distillers held out | at least {gates.least_held_out_positives} |",
         f"| PR-AUC on held-out campaigns | at least {gates.least_pr_auc:g} |",
         f"| PR-AUC gained over the champion | at least {gates.least_gain:g} |",
-        "| share of bootstrap draws in which it is better | at least "
-        f"{gates.least_confidence:g} |",
+        f"| share of bootstrap draws in which it is better | at least {gates.least_confidence:g} |",
         f"| recall at the gate's false positive rate | falls by {gates.recall_tolerance:g} at",
         "| recall in the known campaign that loses most | falls by "
         f"{gates.campaign_recall_tolerance:g} at",
@@ -322,10 +322,11 @@ def strings() -> str:
     """All string constants of jobs and models, each on a line, in the words a user sees."""
     found = []
     for path in sources("jobs", "models"):
-        if path.suffix == ".py":
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            found += [" ".join(node.value.split()) for node in ast.walk(tree)
-                      if isinstance(node, ast.Constant) and isinstance(node.value, str)]  # fmt: skip
+        if path.suffix != ".py":
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                found.append(" ".join(node.value.split()))
     return "\n".join(found)
 
 

@@ -104,7 +104,8 @@ def test_a_copied_lake_has_its_own_models(
     shutil.rmtree(registry.folder)
     copy = ModelRegistry(moved)
     assert copy.load(2).digest() == classifier.digest()
-    assert register(copy, classifier, "new").version == 3
+    model = register(copy, classifier, "new")
+    assert (model.version, (moved / "artifacts" / model.run_id).exists()) == (3, True)
     assert not registry.folder.exists()  # nothing was written where it came from
     assert copy.load(3).digest() == classifier.digest()
 

@@ -88,9 +88,7 @@ def _jobs(name: str) -> bool:
         ("jobs", _jobs, "of this project jobs and models"),
     ],
 )
-def test_a_room_imports_what_it_may(
-    folder: str, allowed: Callable[[str], bool], rule: str
-) -> None:
+def test_a_room_imports_what_it_may(folder: str, allowed: Callable[[str], bool], rule: str) -> None:
     strays = [
         f"{module} imports {name}"
         for module in modules(folder)
@@ -119,8 +117,7 @@ def test_a_package_is_known_in_one_place(package: str, places: tuple[str, ...]) 
     strays = [
         module
         for module in modules("jobs", "models", "dags")
-        if any(within(name, package) for name in imports(module))
-        and not module.startswith(places)
+        if any(within(name, package) for name in imports(module)) and not module.startswith(places)
     ]
     assert strays == [], f"{package} is imported only in {', '.join(places) or 'no place'}"
 
@@ -159,3 +156,17 @@ def test_no_module_is_a_drawer() -> None:
         if {Path(module).stem, Path(module).parent.name} & DRAWERS
     ]
     assert drawers == [], "name a module after what is in it"
+
+
+def test_no_condition_is_settled_in_advance() -> None:
+    """What somebody switched off to try something must not stay."""
+    settled = []
+    for module in modules("jobs", "models", "dags", "infra"):
+        for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+            tests = [node.test] if isinstance(node, ast.If | ast.IfExp | ast.Assert) else []
+            parts = node.values if isinstance(node, ast.BoolOp) else []
+            if any(isinstance(test, ast.Constant) for test in tests) or any(
+                isinstance(part, ast.Constant) and isinstance(part.value, bool) for part in parts
+            ):
+                settled.append(f"{module}:{node.lineno}")
+    assert settled == []
