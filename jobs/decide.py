@@ -11,10 +11,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.catalog.policy import POLICY, EnforcementPolicy
+from models.labels import resolve_labels
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
@@ -28,7 +30,7 @@ def run(lake: Lake, date: dt.date) -> None:
         lake.night("account_scores", date),
         lake.night("campaigns", date),
         lake.night("accounts", date),
-        latest_labels(lake.read("labels", last=date)),
+        latest_labels(lake, date),
         earlier,
         date,
         POLICY,
@@ -36,13 +38,14 @@ def run(lake: Lake, date: dt.date) -> None:
     lake.write_night("enforcement_actions", date, actions)
 
 
-def latest_labels(labels: DataFrame) -> DataFrame:
-    """What people last said of each account: (account_id, said, said_by)."""
-    order = F.struct("labelled_at", "date", "source", "label")
-    latest = labels.groupBy("account_id").agg(F.max(order).alias("last"))
-    return latest.select(
-        "account_id", F.col("last.label").alias("said"), F.col("last.source").alias("said_by")
-    )
+def latest_labels(lake: Lake, date: dt.date) -> DataFrame:
+    """What people last said of each account by the night: (account_id, said)."""
+    said = resolve_labels(lake.rows("labels", last=date), date)
+    rows = pa.table({
+        "account_id": pa.array(said["account_id"], pa.string()),
+        "said": pa.array(said["label"], pa.string()),
+    })  # fmt: skip
+    return lake.session.createDataFrame(rows)
 
 
 def decided(

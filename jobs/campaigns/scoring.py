@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,12 +22,13 @@ from jobs.campaigns.groups import graph_of, strengths
 from jobs.campaigns.links import Links
 from jobs.campaigns.words import reasons_of, summary_of
 from jobs.catalog.policy import CampaignPolicy, Term
+from models.definitions import LABELS
+from models.labels import resolve_labels
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
 
 Ints = NDArray[np.int64]
-LABELS = ("distillation", "resale", "benign")
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,8 @@ def score_groups(
             output_tokens=night["output_tokens"],
             families=families,
             summary=summary_of(group.figures, kind, score, families, night["requests"]),
-            reasons=reasons_of(group.figures, group.bound, weights, people.rates, counted),
+            reasons=reasons_of(group.figures, group.bound, weights, people.rates,
+                               Counter(known[a][0] for a in ids if a in known)),
             figures=group.figures,
         ))  # fmt: skip
     return findings
@@ -93,22 +96,19 @@ def families_of(group: Group, policy: CampaignPolicy) -> list[str]:
     })  # fmt: skip
 
 
-def labels_known(lake: Lake, date: dt.date) -> dict[str, dict[str, float]]:
-    """Highest confidence of each label of each account, of all that arrived by the night."""
-    rows = lake.rows("labels", None, date, ["account_id", "label", "confidence"])
-    known: dict[str, dict[str, float]] = {}
-    for row in rows.to_pylist():
-        sure = 1.0 if row["confidence"] is None else row["confidence"]
-        of = known.setdefault(row["account_id"], {})
-        of[row["label"]] = max(of.get(row["label"], 0.0), sure)
-    return known
+def labels_known(lake: Lake, date: dt.date) -> dict[str, tuple[str, float]]:
+    """What people last said of each account by the night, and how sure they were."""
+    said = resolve_labels(lake.rows("labels", None, date), date)
+    sure = said["confidence"].fillna(1.0)
+    return dict(
+        zip(said["account_id"], zip(said["label"], sure.astype(float), strict=True), strict=True)
+    )
 
 
-def count_labels(ids: list[str], known: dict[str, dict[str, float]]) -> dict[str, float]:
+def count_labels(ids: list[str], known: dict[str, tuple[str, float]]) -> dict[str, float]:
     """Confidence summed over members, label by label."""
-    return {
-        label: math.fsum(known[a].get(label, 0.0) for a in ids if a in known) for label in LABELS
-    }
+    said = [known[account] for account in ids if account in known]
+    return {name: math.fsum(sure for label, sure in said if label == name) for name in LABELS}
 
 
 def judge(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from jobs.catalog.sketch import MARKERS
 
@@ -38,14 +38,15 @@ def reasons_of(
     bound: dict[str, float],
     weights: dict[str, float],
     everyone: dict[str, float],
-    labels: dict[str, float],
+    labels: Mapping[str, int],
 ) -> list[str]:
-    """What binds the group and what speaks for its kind, strongest first."""
+    """What binds the group and what speaks for its kind, strongest first.
+
+    `labels` counts the members that people last gave each label.
+    """
     said: list[tuple[float, str]] = []
-    for name, count in labels.items():
-        if count > 0:
-            said.append((10.0 + count, f"people labelled {count:.3g} of its accounts (by "
-                         f"confidence) as {name}"))  # fmt: skip
+    for name, count in sorted(labels.items()):
+        said.append((10.0 + count, f"people labelled {count:,} of its accounts as {name}"))
     n = figures["accounts"]
     for kind, axis, sentence in _BOUND:
         holders, tokens = figures[f"{kind}_holders"], figures[f"{kind}_tokens"]

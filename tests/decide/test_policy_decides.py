@@ -17,7 +17,7 @@ SCORES = """account_id string, distillation_score double, resale_score double,
     campaign_id string, reasons array<string>, evidence array<string>"""
 CAMPAIGNS = "campaign_id string, kind string, score double"
 ACCOUNTS = "account_id string, organization_id string, status string, verified_organization boolean"
-LABELS = "account_id string, said string, said_by string"
+LABELS = "account_id string, said string"
 EARLIER = "account_id string, action string, expires date"
 
 
@@ -75,7 +75,7 @@ def test_nothing_above_watch_on_one_family_of_evidence(actions):
 def test_what_people_confirmed_is_a_family_of_its_own(actions):
     found = actions(
         [account("confirmed", 0.85, evidence=["content"])],
-        labels=[("confirmed", "distillation", "analyst")],
+        labels=[("confirmed", "distillation")],
     )
     assert found["confirmed"]["action"] == "challenge"
     assert found["confirmed"]["evidence"] == ["content", "label"]
@@ -150,7 +150,7 @@ def test_people_who_looked_and_found_nothing_are_believed(actions):
     found = actions(
         [account("cleared", 0.99), account("closed", 0.99), account("gone", 0.99)],
         accounts=[("closed", None, "closed", None), ("gone", None, "suspended", None)],
-        labels=[("cleared", "benign", "appeal_upheld")],
+        labels=[("cleared", "benign")],
     )
     assert found == {}
 
@@ -181,14 +181,16 @@ def test_every_action_expires_and_names_its_policy(actions):
     assert found["b"]["reasons"] == ["reason of b"]
 
 
-def test_the_last_label_counts(session):
-    labels = session.createDataFrame(
-        [
-            ("a", "distillation", dt.datetime(2026, 5, 1, tzinfo=dt.UTC), "analyst", NIGHT),
-            ("a", "benign", dt.datetime(2026, 5, 9, tzinfo=dt.UTC), "appeal_upheld", NIGHT),
-            ("b", "benign", dt.datetime(2026, 5, 1, tzinfo=dt.UTC), "analyst", NIGHT),
-        ],
-        "account_id string, label string, labelled_at timestamp, source string, date date",
-    )
-    found = {r["account_id"]: r["said"] for r in decide.latest_labels(labels).toArrow().to_pylist()}
-    assert found == {"a": "benign", "b": "benign"}
+def test_the_last_label_known_by_the_night_counts(lake, fill):
+    def label(account, label, day, source="analyst"):
+        at = dt.datetime(2026, 5, day, tzinfo=dt.UTC)
+        return {"account_id": account, "label": label, "labelled_at": at, "source": source}
+
+    fill(lake, "labels", dt.date(2026, 5, 9), [
+        label("a", "distillation", 1),
+        label("a", "benign", 9, "appeal_upheld"),
+        label("b", "benign", 1),
+    ])  # fmt: skip
+    fill(lake, "labels", NIGHT + dt.timedelta(days=1), [label("b", "distillation", 8)])  # too late
+    rows = decide.latest_labels(lake, NIGHT).toArrow().to_pylist()
+    assert {row["account_id"]: row["said"] for row in rows} == {"a": "benign", "b": "benign"}
