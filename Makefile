@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
 
-install: $(BUILD)/installed ## install from the lock file into .venv (nothing outside this folder)
+install: $(BUILD)/installed ## install from the lock file into .venv
 
 $(UV):
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11, 3.12 or 3.13 is needed, this is " + sys.version.split()[0] + ": make PYTHON=python3.12 ...") if not (3, 11) <= sys.version_info[:2] <= (3, 13) else None'

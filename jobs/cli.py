@@ -6,8 +6,11 @@ Heavy libraries are imported by the verbs that need them, so that help answers a
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 import logging
+import os
 import sys
+import textwrap
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -80,7 +83,7 @@ def night(
     """
     from jobs.night import run_nights
 
-    run_nights(load_settings(lake, landing), _dates(date, first, last), _Progress())
+    run_nights(load_settings(lake, landing), _dates(date, first, last), _Progress(STEP_NAMES[-1]))
 
 
 @cli.command()
@@ -98,11 +101,13 @@ def run(name: str, date: dt.datetime, landing: str | None, lake: str | None) -> 
     from jobs.night import open_lake, run_steps
 
     with open_lake(load_settings(lake, landing)) as opened:
-        run_steps(opened, date.date(), [step(name)], _Progress())
+        run_steps(opened, date.date(), [step(name)], _Progress(name))
 
 
-run.help = (run.help or "") + "\n\n\b\nSteps:\n" + "\n".join(
-    f"  {s.name:<13}{s.about.split(',')[0].split(';')[0].rstrip('.')}" for s in STEPS
+# Set as text, help is not cleaned by click; a step's words may take several lines.
+run.help = inspect.cleandoc(run.help or "") + "\n\n\b\nSteps:\n" + "\n".join(
+    textwrap.fill(s.about, 96, initial_indent=f"  {s.name:<13}", subsequent_indent=" " * 15)
+    for s in STEPS
 )  # fmt: skip
 
 
@@ -177,7 +182,12 @@ def simulate(
 @click.option("--force/--no-force", default=True, show_default=True,
               help="Train although the policy says that it is not due.")  # fmt: skip
 def train(date: dt.datetime, lake: str | None, force: bool) -> None:
-    """Train a challenger as of a night, and promote it if it is better."""
+    """Train a challenger as of a night, and promote it if it is better.
+
+    \b
+    Example:
+      stillwatch train --date 2026-05-28 --lake lake
+    """
     from jobs import train as training
     from jobs.night import open_lake
 
@@ -191,7 +201,12 @@ def train(date: dt.datetime, lake: str | None, force: bool) -> None:
 @lake_option
 @click.option("--reason", required=True, help="Why, for the record.")
 def promote(number: int, date: dt.datetime, lake: str | None, reason: str) -> None:
-    """Have model VERSION score from a night on, whatever the gates said."""
+    """Have model VERSION score from a night on, whatever the gates said.
+
+    \b
+    Example:
+      stillwatch promote 3 --date 2026-05-29 --lake lake --reason "holds on the new campaign too"
+    """
     from models.training import promote_by_hand
 
     _decide(lake, lambda registry, decisions: promote_by_hand(
@@ -203,7 +218,12 @@ def promote(number: int, date: dt.datetime, lake: str | None, reason: str) -> No
 @lake_option
 @click.option("--reason", required=True, help="Why, for the record.")
 def rollback(date: dt.datetime, lake: str | None, reason: str) -> None:
-    """Have the model before the present one score from a night on."""
+    """Have the model before the present one score from a night on.
+
+    \b
+    Example:
+      stillwatch rollback --date 2026-05-30 --lake lake --reason "too many classrooms on watch"
+    """
     from models.training import rollback as roll_back
 
     _decide(lake, lambda registry, decisions: roll_back(
@@ -214,7 +234,12 @@ def rollback(date: dt.datetime, lake: str | None, reason: str) -> None:
 @lake_option
 @click.option("--nights", type=click.IntRange(1), default=7, show_default=True)
 def status(lake: str | None, nights: int) -> None:
-    """Show the last nights: steps, rows, seconds, versions read and written."""
+    """Show the last nights: steps, rows, seconds, versions read and written.
+
+    \b
+    Example:
+      stillwatch status --lake lake --nights 3
+    """
     from jobs.reports import print_status
 
     print_status(load_settings(lake), nights)
@@ -226,7 +251,13 @@ def status(lake: str | None, nights: int) -> None:
 @click.option("--truth", type=FOLDER, help="A simulated world's truth, to compare with.")
 @click.option("--accounts", type=click.IntRange(1), default=10, show_default=True)
 def report(lake: str | None, date: dt.datetime | None, truth: str | None, accounts: int) -> None:
-    """Show a night's campaigns and top accounts with their reasons."""
+    """Show a night's campaigns and top accounts with their reasons.
+
+    \b
+    Examples:
+      stillwatch report --lake lake --date 2026-05-28 --accounts 20
+      stillwatch report --lake lake --truth landing-truth
+    """
     from jobs.reports import print_night
 
     print_night(load_settings(lake), date.date() if date else None, truth, accounts)
@@ -236,7 +267,12 @@ def report(lake: str | None, date: dt.datetime | None, truth: str | None, accoun
 @date_option
 @lake_option
 def upkeep(date: dt.datetime, lake: str | None) -> None:
-    """Compact tables, drop nights past their retention, delete what nobody reads."""
+    """Compact tables, drop nights past their retention, delete what nobody reads.
+
+    \b
+    Example:
+      stillwatch upkeep --date 2026-05-28 --lake lake
+    """
     from jobs import upkeep as keeping
     from jobs.platform.lake import Lake
     from jobs.platform.lock import sole_writer
@@ -253,12 +289,19 @@ def upkeep(date: dt.datetime, lake: str | None) -> None:
 @cli.command("rotate-key")
 @lake_option
 def rotate_key(lake: str | None) -> None:
-    """Go on with the key that the settings hold, although the lake began with another."""
+    """Go on with the key that the settings hold, although the lake began with another.
+
+    \b
+    Example:
+      stillwatch rotate-key --lake lake
+    """
     from jobs.platform import keys
+    from jobs.platform.lock import sole_writer
 
     settings = load_settings(lake)
     key = keys.load_key()
-    before = keys.rotate_key(settings.lake_root, key)
+    with sole_writer(settings.lake_root):
+        before = keys.rotate_key(settings.lake_root, key)
     click.echo(
         f"the lake's key is {key.id}" + (f", before it {before}" if before else " already")
     )
@@ -266,7 +309,12 @@ def rotate_key(lake: str | None) -> None:
 
 @cli.command()
 def dictionary() -> None:
-    """Print the data dictionary that the catalogue makes."""
+    """Print the data dictionary that the catalogue makes.
+
+    \b
+    Example:
+      stillwatch dictionary > docs/data-dictionary.md
+    """
     from jobs.catalog.dictionary import render
 
     click.echo(render(), nl=False)
@@ -275,7 +323,12 @@ def dictionary() -> None:
 @cli.command()
 @click.option("--out", type=FOLDER, default="models/prior", show_default=True)
 def prior(out: str) -> None:
-    """Train the model that scores before a lake has labels, on simulated worlds."""
+    """Train the model that scores before a lake has labels, on simulated worlds.
+
+    \b
+    Example:
+      stillwatch prior --out models/prior
+    """
     from jobs.prior import build
 
     build(Path(out), _say)
@@ -331,7 +384,8 @@ def _dates(
 class _Progress:
     """One line a night on standard error, growing step by step."""
 
-    def __init__(self) -> None:
+    def __init__(self, last: str) -> None:
+        self.last = last
         self.date: dt.date | None = None
         self.started = 0.0
 
@@ -346,8 +400,8 @@ class _Progress:
         said = f"{date} " if fresh else ""
         rows = f" {written['requests']:,} requests" if "requests" in written else ""
         click.echo(f"{said}{name}{rows} {seconds:.1f}s", err=True, nl=False)
-        click.echo(" · " if name != STEP_NAMES[-1] else f"  = {self.started:.1f}s\n", err=True,
-                   nl=False)  # fmt: skip
+        end = f"  = {self.started:.1f}s\n" if name == self.last else " · "
+        click.echo(end, err=True, nl=False)
 
 
 def _say(text: str) -> None:
@@ -369,6 +423,11 @@ def main() -> None:
         _fail(str(error))
     except ModelError as error:
         _fail(f"{error}; {error.hint}" if error.hint else str(error))
+    except Exception as error:
+        if os.environ.get("STILLWATCH_TRACEBACK"):
+            raise
+        said = (str(error).strip().splitlines() or [""])[0][:300]
+        _fail(f"unexpected {type(error).__name__}: {said} (STILLWATCH_TRACEBACK=1 shows where)")
 
 
 def _fail(line: str) -> None:

@@ -177,7 +177,10 @@ def account_record(accounts: DataFrame) -> DataFrame:
         "account_id",
         F.explode(
             F.array(
-                *(F.struct(F.lit(i.kind).alias("kind"), F.expr(i.sql).alias("token")) for i in kinds)
+                *(
+                    F.struct(F.lit(i.kind).alias("kind"), F.expr(i.sql).alias("token"))
+                    for i in kinds
+                )
             )
         ).alias("held"),
     ).select("account_id", "held.kind", "held.token")

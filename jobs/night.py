@@ -56,26 +56,20 @@ def run_steps(
 ) -> None:
     """Run the steps for one date and write what happened to run_log, also when one fails."""
     run_id = uuid.uuid4().hex[:12]
-    entries: list[dict[str, Any]] = []
-    try:
-        for step in steps:
-            require_inputs(lake, step, date)
-            entry = _begun(lake, date, run_id, step)
-            entries.append(entry)
-            started = time.perf_counter()
-            try:
-                _function(step)(lake, date)
-            except BaseException as error:
-                entry |= {"outcome": "failed", "message": str(error)[:500] or type(error).__name__}
-                raise
-            finally:
-                entry["seconds"] = round(time.perf_counter() - started, 3)
-                _ended(lake, entry, step)
-            progress(date, step.name, entry["seconds"], dict(lake.rows_written))
-    finally:
-        if entries:
-            schema = arrow_schema(TABLES["run_log"])
-            lake.append("run_log", pa.Table.from_pylist(entries, schema=schema))
+    for step in steps:
+        require_inputs(lake, step, date)
+        entry = _begun(lake, date, run_id, step)
+        started = time.perf_counter()
+        try:
+            _function(step)(lake, date)
+        except BaseException as error:
+            entry |= {"outcome": "failed", "message": str(error)[:500] or type(error).__name__}
+            raise
+        finally:
+            entry["seconds"] = round(time.perf_counter() - started, 3)
+            written = dict(lake.rows_written)
+            _log(lake, entry)
+        progress(date, step.name, entry["seconds"], written)
 
 
 def require_inputs(lake: Lake, step: Step, date: dt.date) -> None:
@@ -85,18 +79,17 @@ def require_inputs(lake: Lake, step: Step, date: dt.date) -> None:
         LakeError: says which step has to run first.
     """
     made_by = {table: s.name for s in STEPS for table in s.writes}
-    for table in step.reads[:1]:
-        if table in made_by and made_by[table] != step.name and table in _EVERY_NIGHT:
-            if date in lake.nights(table):
-                continue
-            if table == "requests" and lake.exists("landing_files") and (
-                date in lake.nights("landing_files")
-            ):
-                continue  # a day on which nothing was sent
-            raise LakeError(
-                f"{step.name} of {date} needs {table} of that night, which is not there: run "
-                f"`stillwatch run {made_by[table]} --date {date}` first"
-            )
+    for table in step.reads:
+        maker = made_by[table]
+        # What a step reads of its own table is of other nights.
+        if table not in _EVERY_NIGHT or maker == step.name or date in lake.nights(table):
+            continue
+        if table == "requests" and date in lake.nights("landing_files"):
+            continue  # a day on which nothing was sent
+        raise LakeError(
+            f"{step.name} of {date} needs {table} of that night, which is not there: run "
+            f"`stillwatch run {maker} --date {date}` first"
+        )
 
 
 #: Tables that hold rows for every night that had any traffic.
@@ -118,10 +111,12 @@ def _begun(lake: Lake, date: dt.date, run_id: str, step: Step) -> dict[str, Any]
     }  # fmt: skip
 
 
-def _ended(lake: Lake, entry: dict[str, Any], step: Step) -> None:
-    read = sorted(lake.tables_read - set(lake.rows_written))
-    entry["rows_written"] = json.dumps(lake.rows_written, sort_keys=True)
+def _log(lake: Lake, entry: dict[str, Any]) -> None:
+    """Append the step's row at once: a run that is killed leaves those of its steps that ended."""
+    written = dict(lake.rows_written)
+    read = sorted(lake.tables_read - set(written))
+    entry["rows_written"] = json.dumps(written, sort_keys=True)
     entry["versions_read"] = json.dumps({name: lake.version(name) for name in read})
-    entry["versions_written"] = json.dumps(
-        {name: lake.version(name) for name in sorted(lake.rows_written)}
-    )
+    entry["versions_written"] = json.dumps({name: lake.version(name) for name in sorted(written)})
+    schema = arrow_schema(TABLES["run_log"])
+    lake.append("run_log", pa.Table.from_pylist([entry], schema=schema))

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.catalog.measures import INDICATORS, MEASURES
-from jobs.catalog.sketch import MARKERS
+from jobs.catalog.measures import INDICATORS, MEASURES, Indicator
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
@@ -38,23 +37,39 @@ def account_daily(requests: DataFrame) -> DataFrame:
 
 def account_indicators(requests: DataFrame) -> DataFrame:
     """One row an account, kind and token: how often and when it was used."""
-    kinds = [
-        requests.select("account_id", "event_time", F.expr(indicator.sql).alias("token"))
-        .where(F.col("token").isNotNull())
-        .groupBy("account_id", "token")
-        .agg(
-            F.count(F.lit(1)).alias("requests"),
-            F.min("event_time").alias("first_event"),
-            F.max("event_time").alias("last_event"),
+    return reduce(
+        DataFrame.unionByName,
+        (_tokens(requests, i) for i in INDICATORS if i.origin == "requests"),
+    )
+
+
+def _tokens(requests: DataFrame, indicator: Indicator) -> DataFrame:
+    """The rows of one kind of indicator."""
+    token = F.expr(indicator.sql).alias("token")
+    times = (F.min("first_event").alias("first_event"), F.max("last_event").alias("last_event"))
+    counted = (
+        F.count(F.lit(1)).alias("requests"),
+        F.min("event_time").alias("first_event"),
+        F.max("event_time").alias("last_event"),
+    )
+    if indicator.made_of:
+        groups = requests.groupBy("account_id", *indicator.made_of).agg(*counted)
+        named = groups.select("account_id", token, "requests", "first_event", "last_event")
+        # Again by token: two combinations may make the same one.
+        tokens = (
+            named.where(F.col("token").isNotNull())
+            .groupBy("account_id", "token")
+            .agg(F.sum("requests").alias("requests"), *times)
         )
-        .select(
-            "account_id", F.lit(indicator.kind).alias("kind"), "token", "requests",
-            "first_event", "last_event",
+    else:
+        named = requests.select("account_id", token, "event_time")
+        tokens = (
+            named.where(F.col("token").isNotNull()).groupBy("account_id", "token").agg(*counted)
         )
-        for indicator in INDICATORS
-        if indicator.origin == "requests"
-    ]  # fmt: skip
-    return reduce(DataFrame.unionByName, kinds)
+    return tokens.select(
+        "account_id", F.lit(indicator.kind).alias("kind"), "token", "requests",
+        "first_event", "last_event",
+    )  # fmt: skip
 
 
 def account_templates(requests: DataFrame) -> DataFrame:
@@ -66,7 +81,7 @@ def account_templates(requests: DataFrame) -> DataFrame:
         .agg(
             F.count(F.lit(1)).alias("requests"),
             F.sum("output_tokens").alias("output_tokens"),
-            F.max("prompt_markers").alias("markers"),
+            F.bit_or("prompt_markers").alias("markers"),
             F.min("event_time").alias("first_event"),
             F.max("event_time").alias("last_event"),
         )
@@ -75,15 +90,8 @@ def account_templates(requests: DataFrame) -> DataFrame:
         F.sum("requests").alias("requests"),
         F.count(F.lit(1)).alias("prompts"),
         F.sum("output_tokens").alias("output_tokens"),
-        # The markers that any of the prompts has: bits are merged one by one, since the engines'
-        # own aggregates of bits differ in type.
-        reduce(
-            lambda left, right: left + right,
-            (
-                F.max(F.col("markers").bitwiseAND(1 << marker.bit)).cast("int")
-                for marker in MARKERS
-            ),
-        ).alias("markers"),
+        # The markers that any of the prompts has.
+        F.bit_or("markers").alias("markers"),
         F.min("first_event").alias("first_event"),
         F.max("last_event").alias("last_event"),
     )

@@ -234,8 +234,12 @@ def _in_words(values: pa.Array, unit: str) -> pa.Array:
         return pc.binary_join_element_wise(_number(pc.multiply(values, 100.0), 0), "%", "")
     if unit in ("ratio", "score"):
         return _number(values, 2)
-    digits = 2 if unit.startswith(("ln ", "bits")) else 0
-    return pc.binary_join_element_wise(_number(values, digits), unit, " ")
+    number = _number(values, 2 if unit.startswith(("ln ", "bits")) else 0)
+    first, _, rest = unit.partition(" ")
+    one = " ".join(filter(None, (first.removesuffix("s"), rest)))
+    return pc.binary_join_element_wise(
+        number, pc.if_else(pc.equal(number, "1"), one, unit), " "
+    )
 
 
 def _number(values: pa.Array, digits: int) -> pa.Array:

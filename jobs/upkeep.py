@@ -8,7 +8,9 @@ catalogue promises.
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 from deltalake import DeltaTable
 
@@ -30,6 +32,8 @@ class Upkept:
 
 def run(lake: Lake, date: dt.date) -> list[Upkept]:
     """Keep every table as of `date`; returns what was done to each."""
+    # What a killed ingest left: it may hold text where a setting keeps text.
+    shutil.rmtree(Path(lake.root) / "_staging", ignore_errors=True)
     done = []
     for name, table in TABLES.items():
         if not lake.exists(name):
@@ -40,7 +44,6 @@ def run(lake: Lake, date: dt.date) -> list[Upkept]:
         expired = [night for night in lake.nights(name) if night < oldest]
         if expired:
             delta.delete(f"date < '{oldest.isoformat()}'")
-        # Nights older than a week are no longer written to: only they are worth joining up.
         for night in lake.nights(name):
             if oldest <= night <= date:
                 delta.optimize.compact(partition_filters=[("date", "=", night.isoformat())])

@@ -39,13 +39,19 @@ class Sigmoid:
         return Sigmoid(self.slope, self.intercept + shift)
 
 
+#: Between the names of families that are missing together.
+AND = "+"
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """A sigmoid for rows with all their evidence, and one for each family that can be missing.
+    """A sigmoid for rows with all their evidence, and one for each case in which some is missing.
 
     Trees send a missing value where some present ones go, so with a family gone everybody drifts
     towards the middle and the honest lose what spoke for them. The same threshold would then let
     through more of them; a line of its own for that case puts the probability right.
+
+    `without` has a line for each family and for each two that are missing together ("a+b").
     """
 
     full: Sigmoid
@@ -56,18 +62,26 @@ class Calibration:
 
         Args:
             absent: family -> (rows,) bool, no evidence of it in that row.
-            margins: (rows,). With several families absent, the line that gives the lowest
-                probability counts: less evidence never makes an alarm.
+            margins: (rows,). Where more than two families are absent, the line of two among them
+                that gives the lowest probability counts: less evidence never makes an alarm.
         """
         slope = np.full(len(margins), self.full.slope)
         intercept = np.full(len(margins), self.full.intercept)
         lowest = np.full(len(margins), np.inf)
-        for family, sigmoid in self.without.items():
-            gone = absent.get(family, np.zeros(len(margins), dtype=bool))
-            odds = sigmoid.log_odds(margins)
-            lower = gone & (odds < lowest)
-            slope[lower], intercept[lower] = sigmoid.slope, sigmoid.intercept
-            lowest[lower] = odds[lower]
+        missing = np.zeros(len(margins), dtype=np.int64)
+        # Fewer families first: the line of two replaces those of one, whatever they say.
+        for case in sorted(self.without, key=lambda name: (name.count(AND), name)):
+            families = case.split(AND)
+            gone = np.ones(len(margins), dtype=bool)
+            for family in families:
+                gone &= absent.get(family, np.zeros(len(margins), dtype=bool))
+            if not gone.any():
+                continue
+            line = self.without[case]
+            odds = line.log_odds(margins)
+            chosen = gone & ((missing < len(families)) | (odds < lowest))
+            slope[chosen], intercept[chosen] = line.slope, line.intercept
+            lowest[chosen], missing[chosen] = odds[chosen], len(families)
         return np.stack([slope, intercept])
 
     def at_prevalence(self, seen: float, wanted: float) -> Calibration:

@@ -7,7 +7,7 @@ For each head:
    documents"). At most a small share, so that a weak model cannot throw the honest away.
 3. **The fit**, on what is left.
 4. **Calibration** on the margins of step 1, each row counting as the accounts it represents; once
-   with all evidence, and once without each family.
+   with all evidence, once without each family, and once without each two.
 
 Every row is seen a second time with one family of evidence removed, the family taken by turns, so
 that the trees learn where to send "unavailable": XGBoost otherwise sends it wherever was convenient
@@ -20,12 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from models.calibration import Calibration, Sigmoid, fit_sigmoid
+from models.calibration import AND, Calibration, Sigmoid, fit_sigmoid
 from models.classifier import LARGEST, Classifier, FeatureSpec, Head, columns_of, margins
 from models.dataset import TrainingSet, lots
 from models.definitions import BENIGN, DISTILLATION, HEADS, Boosting, FeatureLike, TrainingPolicy
@@ -199,21 +200,34 @@ def _folds(
 def _out_of_fold(
     rows: _Rows, specs: tuple[FeatureSpec, ...], name: str, policy: TrainingPolicy
 ) -> dict[str, np.ndarray]:
-    """FULL, or the family that is taken away -> (rows,) margins by trees that never saw the row."""
-    families = sorted({spec.family for spec in specs})
-    unseen = {case: np.zeros(len(rows.matrix)) for case in (FULL, *families)}
+    """FULL, or what is taken away -> (rows,) margins by trees that never saw the row."""
+    cases = {FULL: np.zeros(0, dtype=np.int64)} | missing_cases(specs)
+    unseen = {case: np.zeros(len(rows.matrix)) for case in cases}
     for fold in np.unique(rows.folds):
         out = rows.folds == fold
         if not (rows.positive & ~out).any() or (rows.positive | out).all():
             # Nothing to learn a class from without this fold: its rows are judged as average.
             continue
         booster = _boost(rows, ~out, specs, name, policy)
-        unseen[FULL][out] = margins(booster, rows.matrix[out], policy.threads)
-        for family in families:
-            blind = rows.matrix[out]
-            blind[:, columns_of(family, specs)] = np.nan
-            unseen[family][out] = margins(booster, blind, policy.threads)
+        for case, columns in cases.items():
+            left = rows.matrix[out]
+            left[:, columns] = np.nan
+            unseen[case][out] = margins(booster, left, policy.threads)
     return unseen
+
+
+def missing_cases(specs: tuple[FeatureSpec, ...]) -> dict[str, np.ndarray]:
+    """Each family, and each two together ("a+b") -> positions of their features.
+
+    A source without addresses and clients may well hold no text either; three are rare, and judged
+    by the two of them that say least.
+    """
+    columns = {family: columns_of(family, specs) for family in sorted({s.family for s in specs})}
+    two = {
+        AND.join(pair): np.concatenate([columns[family] for family in pair])
+        for pair in combinations(columns, 2)
+    }
+    return columns | two
 
 
 def _boost(

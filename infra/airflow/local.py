@@ -79,7 +79,8 @@ class LocalAirflow:
             with contextlib.suppress(psutil.NoSuchProcess):
                 parent = psutil.Process(process.pid)
                 family += [*parent.children(recursive=True), parent]
-        for sign, seconds in (("terminate", 8), ("kill", 5)):
+        # The API server would wait six seconds for connections to idle; it has nothing to lose.
+        for sign, seconds in (("terminate", 3), ("kill", 5)):
             for member in family:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     getattr(member, sign)()

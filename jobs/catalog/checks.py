@@ -11,10 +11,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jobs.catalog.policy import SCORING
 from jobs.catalog.types import Check, Severity
 
 #: Nights, the scored one included, in which traffic makes an account one to score.
-SCORED_DAYS = 7
+SCORED_DAYS = SCORING.window_days
 #: The expectation class of checks in SQL.
 SQL = "UnexpectedRowsExpectation"
 #: Which tables each step validates, in this order.

@@ -116,10 +116,10 @@ _ACCOUNT_KINDS = tuple(i for i in INDICATORS if i.origin == "accounts")
 FEATURES: tuple[Feature, ...] = (
     # Volume and rhythm
     *_windowed("requests", "cast(requests_{w}d as double)", "Requests.", "requests", "behaviour",
-               "{value} requests", windows=WINDOWS),
-    *_windowed("requests_per_active_day", "requests_{w}d / nullif(cast(active_days_{w}d as double), "
-               "0.0D)", "Requests a day on days with any.", "requests a day", "behaviour",
-               "{value} requests on each active day"),
+               "{value}", windows=WINDOWS),
+    *_windowed("requests_per_active_day", "requests_{w}d / "
+               "nullif(cast(active_days_{w}d as double), 0.0D)", "Requests a day on days with any.", "requests a day", "behaviour",
+               "{value} with any"),
     *_windowed("active_day_share", "active_days_{w}d / {w}.0D", "Share of days with traffic.",
                "share", "time", "traffic on {value} of days"),
     *_windowed("load_evenness", "case when active_days_{w}d >= 3 then "
@@ -127,7 +127,7 @@ FEATURES: tuple[Feature, ...] = (
                "Mean day over busiest day: 1 when load is spread evenly.", "share", "time",
                "an average day carries {value} of the busiest day's load"),
     *_windowed("hour_entropy", _hour_entropy(), "Entropy of the hours of the day.", "bits", "time",
-               "requests spread over the hours of the day with {value}"),
+               "requests spread over the hours of the day with an entropy of {value}"),
     *_windowed("night_share", _night_share(), "Share of requests from 00:00 to 05:59 UTC.",
                "share", "time", "{value} of requests came from 00:00 to 05:59 UTC"),
     *_windowed("weekend_share", _share("weekend"), "Share of requests at the weekend.", "share",
@@ -151,10 +151,10 @@ FEATURES: tuple[Feature, ...] = (
                "{value} tokens written for each token read"),
     *_windowed("input_spread", _spread("input_log", "input_log_squared"),
                "Spread of input lengths (standard deviation of ln).", "ln tokens", "behaviour",
-               "input lengths vary by {value}"),
+               "input lengths vary with a standard deviation of {value}"),
     *_windowed("output_spread", _spread("output_log", "output_log_squared"),
                "Spread of output lengths (standard deviation of ln).", "ln tokens", "behaviour",
-               "output lengths vary by {value}"),
+               "output lengths vary with a standard deviation of {value}"),
     *_windowed("max_tokens_large_share", _share("max_tokens_large"),
                "Share that allow 4,000 tokens or more.", "share", "behaviour",
                "{value} of requests allow 4,000 tokens or more", ("max_tokens",)),
@@ -189,7 +189,7 @@ FEATURES: tuple[Feature, ...] = (
     *_windowed("prompt_spread", _spread("prompt_chars_log", "prompt_chars_log_squared",
                                         "prompts_known"),
                "Spread of prompt lengths (standard deviation of ln).", "ln characters", "content",
-               "prompt lengths vary by {value}", ("prompt_text",)),
+               "prompt lengths vary with a standard deviation of {value}", ("prompt_text",)),
     *_windowed("not_latin_share", _share("not_latin", "prompts_known"),
                "Share of prompts in another script than Latin.", "share", "content",
                "{value} of prompts are not in Latin script", ("prompt_text",)),
@@ -207,8 +207,8 @@ FEATURES: tuple[Feature, ...] = (
     *_windowed("template_variety", "template_count_{w}d / nullif(cast(prompts_known_{w}d as "
                "double), 0.0D)", "Templates for each prompt.", "ratio", "content",
                "{value} templates for each prompt", ("prompt_text",)),
-    *_windowed("prompt_repeat_share", "1.0D - template_prompts_{w}d / nullif(cast(prompts_known_{w}d "
-               "as double), 0.0D)", "Share of prompts that repeat one of the same day.", "share",
+    *_windowed("prompt_repeat_share", "1.0D - template_prompts_{w}d / "
+               "nullif(cast(prompts_known_{w}d as double), 0.0D)", "Share of prompts that repeat one of the same day.", "share",
                "content", "{value} of prompts repeat another word for word", ("prompt_text",)),
     *_windowed("template_shared_share", _share("template_shared", "prompts_known"),
                "Share of prompts on templates that 2 to 1,000 accounts use.", "share", "content",

@@ -12,10 +12,16 @@ from typing import Literal
 from jobs.catalog.types import BOOLEAN, DOUBLE, LONG, STRING, TIMESTAMP, ColumnType
 
 #: Pseudonymous identifiers. No white space, quotes, `@` or `+`, so that an e-mail address or a
-#: phone number can't pass for one; addresses and `..` are refused by IDENTIFIER_REFUSED.
+#: phone number can't pass for one.
 IDENTIFIER = "^[A-Za-z0-9_][A-Za-z0-9._:=/#|~-]{0,199}$"
+#: What an identifier or a name may not look like, written out in full: `..`, IPv4 and IPv6 with
+#: or without port or prefix, digits in groups as telephone and card numbers have them, and 13 to
+#: 16 digits as card issuers give them out. Other bare digits may be anybody's account numbers.
 IDENTIFIER_REFUSED = (
-    "[.][.]|^[0-9]{1,3}([.][0-9]{1,3}){3}$|^[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}$"
+    "[.][.]|^[0-9]{1,3}([.][0-9]{1,3}){3}([:/].*)?$|"
+    "^[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f]{0,4}){2,7}(:?[0-9]{1,3}([.][0-9]{1,3}){3})?(/[0-9]{1,3})?$|"
+    "^[0-9]{1,4}([.-][0-9]{2,6}){2,4}$|"
+    "^(4[0-9]{12}([0-9]{3})?|5[1-5][0-9]{14}|2[2-7][0-9]{14}|3[47][0-9]{13}|6[05][0-9]{14})$"
 )
 MODEL_NAME = "^[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}(@[0-9A-Za-z-]{1,32})?$"
 CAMPAIGN_NAME = "^[A-Za-z0-9_][A-Za-z0-9 ._:=/#|~()-]{0,199}$"

@@ -103,8 +103,12 @@ class Indicator:
     """A thing that two accounts may share, from a request or from an account's record.
 
     `sql` gives the token as a string, null where there is none. `needs` are the landing columns
-    without which the indicator can't be had. `link_cap` is the number of accounts above which a
-    token says too little to link two of them (a carrier's gateway, a popular client).
+    without which the indicator can't be had. `family` is that of the axis of
+    `policy.CampaignPolicy` which has the kind: one thing must not count as two. `link_cap` is the
+    number of accounts above which a token says too little to link two of them (a carrier's
+    gateway, a popular client). `made_of` are the columns of `requests` that make the token, where
+    there are few combinations of them: requests are grouped by these first, and the token is made
+    for each group, not each request.
     """
 
     kind: str
@@ -114,6 +118,7 @@ class Indicator:
     needs: tuple[str, ...]
     about: str
     link_cap: int
+    made_of: tuple[str, ...] = ()
 
 
 INDICATORS: tuple[Indicator, ...] = (
@@ -124,8 +129,9 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator("client", "requests",
               "case when user_agent_token is not null or tls_token is not null then "
               "concat(coalesce(user_agent_token, '-'), '/', coalesce(tls_token, '-')) end",
-              "infrastructure", ("user_agent", "tls_ja4"),
-              "client build (user agent and TLS fingerprint)", 400),
+              "behaviour", ("user_agent", "tls_ja4"),
+              "client build (user agent and TLS fingerprint)", 400,
+              ("user_agent_token", "tls_token")),
     # In words and not as a hash: people can read it, and Sail's xxhash64 ends the query where all
     # its arguments are one value for a whole batch. Thousandths, since the engines write small
     # doubles differently.
@@ -138,12 +144,15 @@ INDICATORS: tuple[Indicator, ...] = (
               "concat('logprobs=', cast(logprobs as string)), "
               "concat('stream=', cast(stream as string)), "
               "concat('tools=', cast(tool_count as string))), '')",
-              "behaviour", ("temperature", "max_tokens"), "sampling settings", 400),
-    Indicator("system_prompt", "requests", "system_prompt_hash", "content",
+              "behaviour", ("temperature", "max_tokens"), "sampling settings", 400,
+              ("temperature", "top_p", "max_tokens", "choice_count", "logprobs", "stream",
+               "tool_count")),
+    Indicator("system_prompt", "requests", "system_prompt_hash", "behaviour",
               ("system_prompt_hash",), "system prompt", 400),
     Indicator("template_end", "requests", "template_end_key", "content", ("prompt_text",),
               "prompt ending", 400),
-    Indicator("shingle", "requests", "cast(array_min(prompt_signature) as string)", "content",
+    # The signature is sorted: its first hash is its smallest.
+    Indicator("shingle", "requests", "cast(get(prompt_signature, 0) as string)", "content",
               ("prompt_text",), "rare phrase", 400),
     Indicator("model", "requests", "request_model", "behaviour", ("request_model",), "model", 0),
     Indicator("organization", "accounts", "organization_id", "identity", ("organization_id",),
@@ -152,9 +161,9 @@ INDICATORS: tuple[Indicator, ...] = (
               "payment instrument", 100),
     Indicator("phone", "accounts", "phone_token", "identity", ("phone_token",), "phone number",
               100),
-    Indicator("signup_address", "accounts", "signup_address_token", "identity",
+    Indicator("signup_address", "accounts", "signup_address_token", "infrastructure",
               ("signup_address",), "sign-up address", 60),
-    Indicator("signup_network", "accounts", "signup_network_token", "identity",
+    Indicator("signup_network", "accounts", "signup_network_token", "infrastructure",
               ("signup_address",), "sign-up network", 80),
     Indicator("email_domain", "accounts", "email_domain_token", "identity", ("email_domain",),
               "e-mail domain", 60),

@@ -1,6 +1,7 @@
 """The policy in force: who is acted on, how, on what evidence; when a model is trained.
 
-Every tuned number stands here with its reason. `POLICY.version` changes with any of them.
+Every number that a policy tunes stands here with its reason; `POLICY.version` changes with any
+of them.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class ScoringPolicy:
 
 
 @dataclass(frozen=True)
-class TrainingPolicy:
+class TrainingSchedule:
     """When a challenger is trained. What promotes it is declared in `models.definitions`."""
 
     #: Nights between two trainings.
@@ -233,5 +234,5 @@ class CampaignPolicy:
 
 POLICY = EnforcementPolicy()
 SCORING = ScoringPolicy()
-TRAINING = TrainingPolicy()
+TRAINING = TrainingSchedule()
 CAMPAIGN_POLICY = CampaignPolicy()

@@ -8,6 +8,7 @@ with a `problem`, so that nothing that landed is lost without a trace.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ UNIT_ROWS = 250_000
 BATCH_ROWS = 32_768
 FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz"}
 
+logger = logging.getLogger(__name__)
+
 LINE_SCHEMA = "file_no int, line long, problem string, value string"
 
 
@@ -41,8 +44,9 @@ class LandingFile:
     format: str
     bytes: int
     shape: str  # "lines", "typed", "untyped" or "unreadable"
+    rows: int = 0  # of a Parquet file, by its footer
     row_groups: tuple[tuple[int, int, int], ...] = ()  # first row group, past the last, first row
-    unknown: tuple[tuple[str, int], ...] = ()  # undeclared Parquet columns with their rows
+    unknown: tuple[str, ...] = ()  # undeclared Parquet columns
     problem: str | None = None
 
 
@@ -62,41 +66,55 @@ def landing_files(root: Path, source: Source, date: dt.date) -> list[LandingFile
                 "check the date, or run the night again when the gateway has delivered"
             )
         return []
-    found = []
+    found: list[LandingFile] = []
+    ignored = 0
     for path in sorted(folder.iterdir()):
+        # Writers leave hidden and underscored files beside their data (_SUCCESS, .crc).
+        if path.name.startswith((".", "_")):
+            continue
         suffix = next((s for s in sorted(FORMATS, key=len, reverse=True)
                        if path.name.endswith(s)), None)  # fmt: skip
-        # Writers leave hidden and underscored files beside their data (_SUCCESS, .crc).
-        if suffix is None or path.name.startswith((".", "_")) or not path.is_file():
+        if suffix is None or not path.is_file():
+            ignored += 1
             continue
         found.append(_describe(len(found), path, root, FORMATS[suffix], source))
+    if ignored:
+        logger.warning(
+            "%s of %s: left alone %d things in its folder that are no %s files",
+            source.name, date, ignored, ", ".join(FORMATS),
+        )  # fmt: skip
     return found
 
 
 def _describe(number: int, path: Path, root: Path, kind: str, source: Source) -> LandingFile:
     relative = path.relative_to(root).as_posix()
     size = path.stat().st_size
+
+    def unreadable(problem: str) -> LandingFile:
+        return LandingFile(number, str(path), relative, kind, size, "unreadable", problem=problem)
+
     if kind != "parquet":
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            return unreadable(f"can't be opened ({error.strerror})")
         return LandingFile(number, str(path), relative, kind, size, "lines")
     try:
         with pq.ParquetFile(path) as file:
             schema = file.schema_arrow
             counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
     except (pa.ArrowException, OSError) as error:
-        return LandingFile(number, str(path), relative, kind, size, "unreadable",
-                           problem=f"not readable as Parquet ({type(error).__name__}): "
-                           "truncated or damaged")  # fmt: skip
-    names = set(schema.names)
-    declared = {column.name for column in source.columns}
-    fits = all(
-        _fits(schema.field(column.name).type, column.type)
-        for column in source.columns
-        if column.name in names
-    )
+        words = "truncated or damaged" if size else "empty"
+        return unreadable(f"not readable as Parquet ({type(error).__name__}): {words}")
+    names = schema.names
+    if len(set(names)) < len(names):
+        return unreadable("not readable as Parquet: two columns have the same name")
+    declared = {column.name: column for column in source.columns}
+    fits = all(_fits(f.type, declared[f.name].type) for f in schema if f.name in declared)
     return LandingFile(
-        number, str(path), relative, kind, size, "typed" if fits else "untyped",
+        number, str(path), relative, kind, size, "typed" if fits else "untyped", rows=sum(counts),
         row_groups=tuple(_units(counts)),
-        unknown=tuple((name, sum(counts)) for name in schema.names if name not in declared),
+        unknown=tuple(name for name in names if name not in declared),
     )  # fmt: skip
 
 
@@ -121,7 +139,8 @@ def _fits(found: pa.DataType, declared: str) -> bool:
         case "long":
             return pa.types.is_integer(found) and found != pa.uint64()
         case "double":
-            return pa.types.is_floating(found) or pa.types.is_integer(found)
+            # A narrow one, widened, is not the number that its writer meant: 0.7 → 0.69999999.
+            return pa.types.is_float64(found) or pa.types.is_integer(found)
         case "boolean":
             return pa.types.is_boolean(found)
         case _:
@@ -152,7 +171,7 @@ def _lines_of(path: str, file_no: int, gzipped: bool) -> Iterator[pa.RecordBatch
             if end < 0:
                 skipped += len(chunk)
                 continue
-            yield _oversized(file_no, line, skipped + end)
+            yield _problem_line(file_no, line, _over_limit())
             line, skipped, chunk = line + 1, 0, chunk[end + 1 :]
         data = carry + chunk
         cut = data.rfind(b"\n") + 1
@@ -163,44 +182,51 @@ def _lines_of(path: str, file_no: int, gzipped: bool) -> Iterator[pa.RecordBatch
         carry = data[cut:]
         if len(carry) > MAX_RECORD_BYTES:
             skipped, carry = len(carry), b""
-    if skipped:
-        yield _oversized(file_no, line, skipped)
-    elif carry and fault is None:
-        yield _split(carry + b"\n", file_no, line)[1]
     if fault is not None:
         # What stands before the fault without a line's end is part of the damage.
-        yield _problem_lines(file_no, [line], fault)
+        yield _problem_line(file_no, line, fault)
+    elif skipped:
+        yield _problem_line(file_no, line, _over_limit())
+    elif carry:
+        yield _split(carry + b"\n", file_no, line)[1]
 
 
 def _chunks(path: str, gzipped: bool) -> Iterator[bytes | str]:
-    """The file's bytes; a string in their place is a fault that ends the file."""
-    inflate = zlib.decompressobj(wbits=31)
+    """The file's bytes, without a byte order mark; a string in their place is a fault that ends
+    the file."""
     first = True
-    with open(path, "rb") as file:
+    for chunk in _inflated(path) if gzipped else _raw(path):
+        if first and isinstance(chunk, bytes):
+            chunk = chunk.removeprefix(b"\xef\xbb\xbf")
+        first = False
+        yield chunk
+
+
+def _raw(path: str) -> Iterator[bytes | str]:
+    with Path(path).open("rb") as file:
         while raw := file.read(CHUNK_BYTES):
-            if first and not gzipped:
-                raw = raw.removeprefix(b"\xef\xbb\xbf")
-            first = False
-            if not gzipped:
-                yield raw
-                continue
-            while raw:
-                try:
-                    out = inflate.decompress(raw, CHUNK_BYTES)
-                except zlib.error:
-                    yield "damaged gzip: the rest of the file can't be read"
-                    return
-                if out:
-                    yield out
-                raw = inflate.unconsumed_tail
-                if inflate.eof:
-                    # A gzip file may be several members, one after the other (RFC 1952, 2.2).
-                    raw, inflate = inflate.unused_data, zlib.decompressobj(wbits=31)
-                    if raw and not raw.startswith(b"\x1f\x8b"):
-                        yield "damaged gzip: the rest of the file can't be read"
-                        return
-                    first = True
-    if gzipped and not (inflate.eof or first):
+            yield raw
+
+
+def _inflated(path: str) -> Iterator[bytes | str]:
+    inflate = zlib.decompressobj(wbits=31)
+    begun = False  # a member whose end is not in sight
+    for raw in _raw(path):
+        assert isinstance(raw, bytes)
+        while raw:
+            # A gzip file may be several members, one after the other (RFC 1952, 2.2).
+            if inflate.eof:
+                inflate = zlib.decompressobj(wbits=31)
+            try:
+                out = inflate.decompress(raw, CHUNK_BYTES)
+            except zlib.error:
+                yield "damaged gzip: the rest of the file can't be read"
+                return
+            begun = not inflate.eof
+            if out:
+                yield out
+            raw = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+    if begun:
         yield "truncated gzip: the rest of the file is missing"
 
 
@@ -215,7 +241,8 @@ def _split(data: bytes, file_no: int, line: int) -> tuple[int, pa.RecordBatch]:
     )
     numbers = pa.array(np.arange(line, line + len(ends), dtype=np.int64))
     lengths = ends - starts
-    keep = pa.array((lengths > 1) | ((lengths == 1) & (np.frombuffer(data, np.uint8)[starts] != 13)))
+    carriage_return = np.frombuffer(data, np.uint8)[starts] == 13
+    keep = pa.array((lengths > 1) | ((lengths == 1) & ~carriage_return))
     too_long = lengths > MAX_RECORD_BYTES
     text, broken = _as_text(values)
     problem = np.full(len(ends), None, dtype=object)
@@ -261,21 +288,12 @@ def _over_limit() -> str:
     return f"line of over {MAX_RECORD_BYTES:,} bytes"
 
 
-def _oversized(file_no: int, line: int, size: int) -> pa.RecordBatch:
-    del size  # the same words whether the line's end was in sight or not
-    return _problem_lines(file_no, [line], _over_limit())
-
-
-def _problem_lines(file_no: int, lines: list[int], problem: str) -> pa.RecordBatch:
+def _problem_line(file_no: int, line: int, problem: str) -> pa.RecordBatch:
     return pa.record_batch(
-        [
-            pa.array([file_no] * len(lines), pa.int32()),
-            pa.array(lines, pa.int64()),
-            pa.array([problem] * len(lines), pa.string()),
-            pa.array([None] * len(lines), pa.string()),
-        ],
+        [pa.array([file_no], pa.int32()), pa.array([line], pa.int64()),
+         pa.array([problem], pa.string()), pa.array([None], pa.string())],
         names=["file_no", "line", "problem", "value"],
-    )
+    )  # fmt: skip
 
 
 # Parquet rows
@@ -362,18 +380,21 @@ def _cast(column: pa.Array, kind: pa.DataType) -> tuple[pa.Array, list[int]]:
         if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
             return _as_text(column.cast(pa.binary()))
         if pa.types.is_timestamp(column.type):
-            return pc.strftime(
-                column.cast(pa.timestamp("us", tz=column.type.tz), safe=False),
-                format="%Y-%m-%dT%H:%M:%S" + ("%z" if column.type.tz else ""),
-            ).cast(kind), []
+            # An instant, whatever zone its writer would show it in; without one it is UTC.
+            return _in_utc(column).cast(kind), []
         if pa.types.is_nested(column.type):
             # No declared column is nested: words that no check takes for a value.
             words = pa.array([f"<{column.type}>"] * len(column), pa.string())
             return pc.if_else(column.is_valid(), words, None), []
         return column.cast(kind), []
     if pa.types.is_timestamp(kind) and not pa.types.is_null(column.type):
-        # Finer units are cut to microseconds; a time without a zone is UTC by contract.
-        if column.type.tz is None:
-            return column.cast(pa.timestamp("us"), safe=False).cast(kind), []
-        return column.cast(kind, safe=False), []
+        return _in_utc(column), []
     return column.cast(kind), []
+
+
+def _in_utc(column: pa.Array) -> pa.Array:
+    """Finer units are cut to microseconds; a time without a zone is UTC by contract."""
+    utc = pa.timestamp("us", tz="UTC")
+    if column.type.tz is None:
+        return column.cast(pa.timestamp("us"), safe=False).cast(utc)
+    return column.cast(utc, safe=False)

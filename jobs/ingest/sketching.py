@@ -6,6 +6,8 @@ containment of documents"; Cohen and Kaplan 2007, "Summarizing data using bottom
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -24,8 +26,8 @@ from jobs.catalog.sketch import (
 _WIDE_SPACE = "[\t\r\n][ \t\r\n]*| [ \t\r\n]+"
 
 
-def with_sketch(records: DataFrame, seed: int) -> DataFrame:
-    """Replace `prompt_text` and `response_text` by the sketch's columns.
+def with_sketch(records: DataFrame, kept: Sequence[str], seed: int) -> DataFrame:
+    """The columns `kept` of the records, and the sketch of `prompt_text` and `response_text`.
 
     Each step is a projection of its own, so that an engine computes the masked text and its word
     hashes once and not once for each column that needs them.
@@ -37,7 +39,7 @@ def with_sketch(records: DataFrame, seed: int) -> DataFrame:
         .withColumn("_masked", F.nullif(masked, F.lit("")))
         .withColumn("_hashes", F.transform(F.split("_masked", " "), lambda word: F.xxhash64(word)))
         .select(
-            *(c for c in records.columns if c not in ("prompt_text", "response_text")),
+            *kept,
             F.length("prompt_text").cast("long").alias("prompt_chars"),
             _script().alias("prompt_script"),
             _markers().alias("prompt_markers"),
@@ -68,7 +70,8 @@ def _script() -> Column:
     # Most prompts are ASCII, most others Latin: neither pays for a search for each script.
     ascii_only = F.octet_length(front) == F.length(front)
     any_script = "[" + "".join(characters.strip("[]") for _, characters in SCRIPTS) + "]"
-    script = F.when(ascii_only | ~front.rlike(any_script), F.lit("latin")).otherwise(script)
+    latin = F.lit("latin")
+    script = F.when(ascii_only, latin).when(~front.rlike(any_script), latin).otherwise(script)
     return F.when(F.col("prompt_text").isNotNull(), script)
 
 

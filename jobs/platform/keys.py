@@ -55,31 +55,45 @@ def load_key() -> TokenKey:
                 f"STILLWATCH_TOKEN_KEY_FILE names {path}, which is not there; put "
                 f"{KEY_BYTES * 2} hexadecimal digits into it, mode 0600"
             )
-        return _parse(path.read_text(), str(path))
+        return _parse(_text_of(path), str(path))
     path = default_key_file()
     if not path.is_file():
         _make(path)
-        logger.warning(
-            "made a key for tokens: %s (mode 0600); keep a copy: without it no later night can be "
-            "linked with this lake", path
-        )  # fmt: skip
-    return _parse(path.read_text(), str(path))
+    return _parse(_text_of(path), str(path))
 
 
 def _make(path: Path) -> None:
+    """Make the user's key, whole or not at all; the first of two at once wins."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # O_EXCL: two first runs at once must not each think that their key is the one.
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+        try:
+            # A link fails where the name is taken; until then nobody reads half a key.
+            os.link(draft, path)
+        except FileExistsError:
+            return
+        finally:
+            draft.unlink()
     except OSError as error:
         raise SettingsError(
             f"no key for tokens and none can be made at {path} ({error.strerror}); set "
             "STILLWATCH_TOKEN_KEY_FILE"
         ) from error
-    with os.fdopen(handle, "w") as file:
-        file.write(secrets.token_hex(KEY_BYTES) + "\n")
+    logger.warning(
+        "made a key for tokens: %s (mode 0600); keep a copy: without it no later night can be "
+        "linked with this lake", path
+    )  # fmt: skip
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        said = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise SettingsError(f"the key for tokens in {path} can't be read: {said}") from error
 
 
 def _parse(text: str, where: str) -> TokenKey:

@@ -282,7 +282,7 @@ class Lake:
                 if c.name != "date"
             ),
         )
-        with _readable_errors(f"table {name} in {self.root} can't be written"):
+        with readable_errors(f"table {name} in {self.root} can't be written"):
             (
                 selected.write.format("delta")
                 .mode("overwrite")
@@ -297,7 +297,7 @@ class Lake:
         self.create(name)
         if "date" in rows.column_names:
             rows = rows.filter(pc.equal(rows["date"].cast(pa.date32()), pa.scalar(date)))
-        with _readable_errors(f"table {name} in {self.root} can't be written"):
+        with readable_errors(f"table {name} in {self.root} can't be written"):
             write_deltalake(
                 self.path(name),
                 _conformed(rows, table, date),
@@ -312,7 +312,7 @@ class Lake:
         if not table.append_only:
             raise LakeError(f"table {name} is written a night at a time, not appended to")
         self.create(name)
-        with _readable_errors(f"table {name} in {self.root} can't be written"):
+        with readable_errors(f"table {name} in {self.root} can't be written"):
             write_deltalake(self.path(name), _conformed(rows, table, None), mode="append")
         self.rows_written[name] = self.rows_written.get(name, 0) + rows.num_rows
 
@@ -365,7 +365,7 @@ def _conformed(rows: pa.Table, table: Table, date: dt.date | None) -> pa.Table:
 
 
 @contextmanager
-def _readable_errors(what: str) -> Iterator[None]:
+def readable_errors(what: str) -> Iterator[None]:
     """Turn what an engine or delta-rs raises into one line."""
     try:
         yield

@@ -211,3 +211,18 @@ def test_the_catalogue_loads_the_standard_library_only() -> None:
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True,
                            check=True, timeout=60)  # fmt: skip
     assert found.stdout.strip() == "[]"
+
+
+def test_one_thing_shared_counts_as_one_family_of_evidence() -> None:
+    """Campaigns bind by axes, features by indicators: an action needs two families, and one clue
+    that each of them calls by another name would pass for two."""
+    from jobs.catalog.measures import INDICATORS_BY_KIND
+    from jobs.catalog.policy import CAMPAIGN_POLICY
+
+    two_names = {
+        kind: (axis.family, INDICATORS_BY_KIND[kind].family)
+        for axis in CAMPAIGN_POLICY.axes
+        for kind, _ in axis.kinds
+        if kind in INDICATORS_BY_KIND and INDICATORS_BY_KIND[kind].family != axis.family
+    }
+    assert two_names == {}

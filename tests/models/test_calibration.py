@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.calibration import SLOPE_RANGE, Sigmoid, expit, fit_sigmoid
+from models.calibration import SLOPE_RANGE, Calibration, Sigmoid, expit, fit_sigmoid
 
 
 @settings(max_examples=60, deadline=None)
@@ -69,3 +69,21 @@ def test_another_prevalence_moves_the_odds_by_its_ratio() -> None:
     odds = expit(np.array([1.0])) / (1 - expit(np.array([1.0])))
     moved = here(np.array([1.0])) / (1 - here(np.array([1.0])))
     assert (moved / odds)[0] == pytest.approx((0.01 / 0.99) / (0.1 / 0.9))
+
+
+def test_the_line_of_what_is_missing_is_used_and_of_two_that_of_both() -> None:
+    one, two, both = Sigmoid(1.0, -1.0), Sigmoid(1.0, -2.0), Sigmoid(1.0, -0.5)
+    calibration = Calibration(Sigmoid(1.0, 0.0), {"a": one, "b": two, "a+b": both})
+    absent = {"a": np.array([0, 1, 0, 1], dtype=bool), "b": np.array([0, 0, 1, 1], dtype=bool)}
+    intercepts = calibration.lines(absent, np.zeros(4))[1]
+    assert intercepts.tolist() == [0.0, -1.0, -2.0, -0.5]
+
+
+def test_of_three_missing_the_two_that_say_least_count() -> None:
+    lines = {"a": -9.0, "b": -9.0, "c": -9.0, "a+b": -1.0, "a+c": -3.0, "b+c": -2.0}
+    calibration = Calibration(
+        Sigmoid(1.0, 0.0), {case: Sigmoid(1.0, level) for case, level in lines.items()}
+    )
+    absent = {family: np.ones(1, dtype=bool) for family in "abc"}
+    assert calibration.lines(absent, np.zeros(1))[1].tolist() == [-3.0]
+    assert Calibration.from_json(calibration.to_json()) == calibration

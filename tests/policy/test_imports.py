@@ -165,6 +165,7 @@ def test_no_condition_is_settled_in_advance() -> None:
         for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
             tests = [node.test] if isinstance(node, ast.If | ast.IfExp | ast.Assert) else []
             parts = node.values if isinstance(node, ast.BoolOp) else []
+            parts = [node.left, node.right] if isinstance(node, ast.BinOp) else parts
             if any(isinstance(test, ast.Constant) for test in tests) or any(
                 isinstance(part, ast.Constant) and isinstance(part.value, bool) for part in parts
             ):

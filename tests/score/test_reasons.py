@@ -125,6 +125,9 @@ def test_resale_is_explained_by_its_own_head():
         ("ratio", 12.3, "12.30"),
         ("bits", 4.5849, "4.58 bits"),
         ("days", 0.4, "0 days"),
+        ("days", 1.0, "1 day"),
+        ("requests a day", 1.2, "1 request a day"),
+        ("requests a day", 24.0, "24 requests a day"),
     ],
 )
 def test_figures_in_their_unit(unit, value, text):
