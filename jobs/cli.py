@@ -384,6 +384,9 @@ def _dates(
 class _Progress:
     """One line a night on standard error, growing step by step."""
 
+    #: Whether the line that stands last on standard error is still growing.
+    unfinished = False
+
     def __init__(self, last: str) -> None:
         self.last = last
         self.date: dt.date | None = None
@@ -402,6 +405,7 @@ class _Progress:
         click.echo(f"{said}{name}{rows} {seconds:.1f}s", err=True, nl=False)
         end = f"  = {self.started:.1f}s\n" if name == self.last else " · "
         click.echo(end, err=True, nl=False)
+        _Progress.unfinished = name != self.last
 
 
 def _say(text: str) -> None:
@@ -431,8 +435,8 @@ def main() -> None:
 
 
 def _fail(line: str) -> None:
-    click.echo("\nstillwatch: " + " ".join(line.split()) if sys.stderr.isatty()
-               else "stillwatch: " + " ".join(line.split()), err=True)  # fmt: skip
+    # An error has a line of its own, also where it ends a line of progress.
+    click.echo("\n" * _Progress.unfinished + "stillwatch: " + " ".join(line.split()), err=True)
     sys.exit(1)
 
 

@@ -8,6 +8,8 @@ Writes account_features. Harm if late: the night can't be scored.
 from __future__ import annotations
 
 import datetime as dt
+import re
+from collections.abc import Collection
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -28,6 +30,11 @@ OWN_SHARE = 0.25
 COMMON_TEMPLATE_ACCOUNTS = 1_000
 #: Windows in which what accounts share is counted: the features ask for no others.
 SHARED_WINDOWS = (7, 28)
+#: Names that the features' SQL reads, and `evaluated` itself. Each further aggregate costs an
+#: engine milliseconds to plan, on the smallest day as on the largest.
+READ_NAMES = frozenset(
+    name for feature in FEATURES for name in re.findall("[a-z_][a-z_0-9]*", feature.sql)
+) | {"requests_1d"}
 
 
 def run(lake: Lake, date: dt.date) -> None:
@@ -42,7 +49,7 @@ def run(lake: Lake, date: dt.date) -> None:
     wide = reduce(
         lambda left, right: left.join(right, "account_id", "left"),
         (
-            windows(daily, date),
+            windows(daily, date, READ_NAMES),
             shared(indicators, date),
             shared_templates(templates, date),
             account_record(accounts),
@@ -66,74 +73,106 @@ def _within(days: int, date: dt.date) -> Column:
     return F.col("date") >= F.lit(date - dt.timedelta(days=days - 1))
 
 
-def windows(daily: DataFrame, date: dt.date) -> DataFrame:
-    """Every measure merged over every window, `<measure>_<days>d`, and active days.
+def windows(
+    daily: DataFrame, date: dt.date, wanted: Collection[str] | None = None
+) -> DataFrame:
+    """Measures merged over windows, `<measure>_<days>d`, and active days: those wanted, or all.
 
     One pass: a window is the rows of the longest one that are recent enough.
     """
     merges = {"sum": F.sum, "min": F.min, "max": F.max}
-    aggregates = []
+    aggregates: dict[str, Column] = {}
     for days in WINDOWS:
         recent = _within(days, date)
         for measure in MEASURES:
             merged = merges[measure.merge](F.when(recent, F.col(measure.name)))
             if measure.merge == "sum":
                 merged = F.coalesce(merged, F.lit(0).cast(measure.type))
-            aggregates.append(merged.alias(f"{measure.name}_{days}d"))
-        aggregates.append(
-            F.count(F.when(recent, F.lit(1))).alias(f"active_days_{days}d")
+            aggregates[f"{measure.name}_{days}d"] = merged
+        aggregates[f"active_days_{days}d"] = F.count(F.when(recent, F.lit(1)))
+        aggregates[f"requests_max_day_{days}d"] = F.max(F.when(recent, F.col("requests")))
+    return daily.groupBy("account_id").agg(
+        *(
+            column.alias(name)
+            for name, column in aggregates.items()
+            if wanted is None or name in wanted
         )
-        aggregates.append(
-            F.max(F.when(recent, F.col("requests"))).alias(f"requests_max_day_{days}d")
-        )
-    return daily.groupBy("account_id").agg(*aggregates)
+    )
 
 
 def shared(indicators: DataFrame, date: dt.date) -> DataFrame:
     """For each kind and window: tokens used, requests on shared tokens, and the fewest accounts
     on a token that carries OWN_SHARE of the account's requests of that kind."""
-    used = indicators.groupBy("account_id", "kind", "token").agg(
-        *(
-            F.coalesce(F.sum(F.when(_within(days, date), F.col("requests"))), F.lit(0)).alias(
-                f"requests_{days}d"
-            )
-            for days in SHARED_WINDOWS
+    # Tokens by number: half the memory of their texts, and among a hundred million of them two
+    # share a number on one night in thousands.
+    numbered = indicators.withColumn("token", F.xxhash64("token"))
+    requests = [
+        F.coalesce(F.sum(F.when(_within(days, date), F.col("requests"))), F.lit(0)).alias(
+            f"requests_{days}d"
         )
+        for days in SHARED_WINDOWS
+    ]
+    used = numbered.groupBy("account_id", "kind", "token").agg(*requests)
+    spread = _spread(used, ["kind", "token"])
+    totals = (
+        indicators.groupBy("account_id", "kind")
+        .agg(*requests)
+        .withColumnsRenamed({f"requests_{days}d": f"total_{days}d" for days in SHARED_WINDOWS})
     )
-    spread = used.groupBy("kind", "token").agg(
+    known = used.join(spread, ["kind", "token"], "left").join(
+        totals, ["account_id", "kind"], "inner"
+    )
+    # By kind first, six figures of each row; then a column for each kind, of few rows.
+    figures: dict[str, Column] = {}
+    for days in SHARED_WINDOWS:
+        there = F.col(f"requests_{days}d") > 0
+        fan = _fan(days)
+        own = F.col(f"requests_{days}d") >= OWN_SHARE * F.col(f"total_{days}d")
+        figures |= {
+            f"tokens_{days}d": F.count(F.when(there, F.lit(1))),
+            f"fan_{days}d": F.min(F.when(there & own, fan)),
+            f"share_{days}d": F.sum(
+                F.when(there & (fan > 1), F.col(f"requests_{days}d")).when(there, 0)
+            ),
+        }
+    by_kind = known.groupBy("account_id", "kind").agg(
+        *(figure.alias(name) for name, figure in figures.items())
+    )
+    columns = []
+    for indicator in INDICATORS:
+        if indicator.origin != "requests":
+            continue
+        for name in figures:
+            value = F.max(F.when(F.col("kind") == indicator.kind, F.col(name)))
+            if name.startswith("tokens"):
+                value = F.coalesce(value, F.lit(0))
+            columns.append(value.alias(f"{indicator.kind}_{name}"))
+    return by_kind.groupBy("account_id").agg(*columns)
+
+
+def _spread(used: DataFrame, keys: list[str]) -> DataFrame:
+    """Accounts that used each thing, `fan_<days>d`, where more than one did.
+
+    Most things are one account's own: without them the join's other side is a small one.
+    """
+    counted = used.groupBy(*keys).agg(
         *(
             F.count(F.when(F.col(f"requests_{days}d") > 0, F.lit(1))).alias(f"fan_{days}d")
             for days in SHARED_WINDOWS
         )
     )
-    totals = used.groupBy("account_id", "kind").agg(
-        *(F.sum(f"requests_{days}d").alias(f"total_{days}d") for days in SHARED_WINDOWS)
-    )
-    known = used.join(spread, ["kind", "token"], "inner").join(
-        totals, ["account_id", "kind"], "inner"
-    )
-    aggregates = []
-    for indicator in INDICATORS:
-        if indicator.origin != "requests":
-            continue
-        for days in SHARED_WINDOWS:
-            there = (F.col("kind") == indicator.kind) & (F.col(f"requests_{days}d") > 0)
-            fan = F.col(f"fan_{days}d")
-            own = F.col(f"requests_{days}d") >= OWN_SHARE * F.col(f"total_{days}d")
-            name = indicator.kind
-            aggregates += [
-                F.count(F.when(there, F.lit(1))).alias(f"{name}_tokens_{days}d"),
-                F.min(F.when(there & own, fan)).alias(f"{name}_fan_{days}d"),
-                F.sum(F.when(there & (fan > 1), F.col(f"requests_{days}d")).when(there, 0)).alias(
-                    f"{name}_share_{days}d"
-                ),
-            ]
-    return known.groupBy("account_id").agg(*aggregates)
+    return counted.where(F.col(f"fan_{max(SHARED_WINDOWS)}d") > 1)
+
+
+def _fan(days: int) -> Column:
+    """Accounts on a thing that this account used: itself at least."""
+    return F.coalesce(F.col(f"fan_{days}d"), F.lit(1))
 
 
 def shared_templates(templates: DataFrame, date: dt.date) -> DataFrame:
     """TEMPLATE_STATISTICS of each account over each window."""
-    used = templates.groupBy("account_id", "template_key").agg(
+    numbered = templates.withColumn("template_key", F.xxhash64("template_key"))
+    used = numbered.groupBy("account_id", "template_key").agg(
         *(
             F.coalesce(F.sum(F.when(_within(days, date), F.col(name))), F.lit(0)).alias(
                 f"{name}_{days}d"
@@ -142,16 +181,10 @@ def shared_templates(templates: DataFrame, date: dt.date) -> DataFrame:
             for name in ("requests", "prompts")
         )
     )
-    spread = used.groupBy("template_key").agg(
-        *(
-            F.count(F.when(F.col(f"requests_{days}d") > 0, F.lit(1))).alias(f"fan_{days}d")
-            for days in SHARED_WINDOWS
-        )
-    )
-    known = used.join(spread, "template_key", "inner")
+    known = used.join(_spread(used, ["template_key"]), "template_key", "left")
     aggregates = {}
     for days in SHARED_WINDOWS:
-        requests, fan = F.col(f"requests_{days}d"), F.col(f"fan_{days}d")
+        requests, fan = F.col(f"requests_{days}d"), _fan(days)
         shared_by_some = (requests > 0) & fan.between(2, COMMON_TEMPLATE_ACCOUNTS)
         aggregates |= {
             f"template_count_{days}d": F.count(F.when(requests > 0, F.lit(1))),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 NIGHT = dt.date(2026, 5, 3)
 KEY_HEX = "5a" * 32
 ABSENT: Any = object()
+#: A file without a record.
+QUIET = "zz-quiet.jsonl"
 Record = dict[str, Any]
 
 
@@ -126,9 +128,9 @@ class LandingDays:
         return path
 
     def quiet(self, date: dt.date = NIGHT) -> LandingDays:
-        """The folders that every night must have, with nothing in them."""
-        self.folder("requests", date)
-        self.folder("accounts", date)
+        """The files that every night must have, with nothing in them."""
+        self.put(f"requests/{QUIET}", b"", date)
+        self.put(f"accounts/{QUIET}", b"", date)
         return self
 
 
@@ -149,19 +151,23 @@ class Ingested:
         return {row["request_id"]: row for row in self.rows("requests", date)}
 
     def reasons(self, date: dt.date = NIGHT) -> dict[tuple[str, int], str]:
-        """Why what stands at each place (file's name, line) was refused."""
+        """Why what stands at each place (source/file, line) was refused."""
         return {
-            (Path(row["file"]).name, row["line"]): row["reason"]
-            for row in self.rows("quarantine", date)
+            (_place(row), row["line"]): row["reason"] for row in self.rows("quarantine", date)
         }
 
     def counts(self, date: dt.date = NIGHT) -> dict[str, tuple[int, int, int, int]]:
-        """File's name → landed, kept, quarantined, duplicates."""
+        """source/file → landed, kept, quarantined, duplicates."""
         return {
-            Path(row["file"]).name:
-                (row["landed"], row["kept"], row["quarantined"], row["duplicates"])
+            _place(row): (row["landed"], row["kept"], row["quarantined"], row["duplicates"])
             for row in self.rows("landing_files", date)
-        }  # fmt: skip
+            if not row["file"].endswith(QUIET)
+        }
+
+
+def _place(row: Record) -> str:
+    """`requests/x.jsonl`, the name under which the file was put."""
+    return f"{row['source']}/{Path(row['file']).name}"
 
 
 def ingest(

@@ -353,7 +353,9 @@ def serve_command(home: Path, landing: Path, lake: Path, port: int) -> None:
     with LocalAirflow(home, landing, lake, free_port(port)) as airflow:
         click.echo(f"Airflow is at {airflow.url}   user: admin   password: {airflow.password}")
         click.echo("Ctrl-C ends it.")
-        airflow.stay()
+        # The way it is meant to end, and so no failure to whoever started it.
+        with contextlib.suppress(KeyboardInterrupt):
+            airflow.stay()
 
 
 def main() -> None:
@@ -363,7 +365,7 @@ def main() -> None:
         wrong.show()
         sys.exit(wrong.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Airflow has ended.")
+        click.echo("stopped", err=True)
         sys.exit(130)
     except LocalAirflowError as failed:
         click.echo(failed, err=True)

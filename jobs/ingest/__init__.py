@@ -113,14 +113,19 @@ def stage(
 def _write_kept(lake: Lake, batch: Staged, date: dt.date, key: TokenKey) -> pa.Table:
     """Write a source's table; returns the places of the duplicates that it leaves out."""
     name = batch.source.name
+    keeps_text = name == "requests" and lake.settings.keep_text
+    duplicates = NO_PLACES
     if batch.valid is None:
         lake.replace_night(name, date, arrow_schema(TABLES[name]).empty_table())
-        if name == "requests" and lake.settings.keep_text:
-            empty = arrow_schema(TABLES["request_text"]).empty_table()
-            lake.replace_night("request_text", date, empty)
-        return NO_PLACES
-    kept, duplicates = without_duplicates(lake, batch.source, batch.valid, date, batch.folder)
-    lake.write_night(name, date, kept.withColumn("key_id", F.lit(key.id)))
-    if name == "requests" and lake.settings.keep_text:
-        lake.write_night("request_text", date, kept)
+    else:
+        kept, duplicates = without_duplicates(lake, batch.source, batch.valid, date, batch.folder)
+        lake.write_night(name, date, kept.withColumn("key_id", F.lit(key.id)))
+        if keeps_text:
+            lake.write_night("request_text", date, kept)
+    if name == "requests" and date in lake.nights("request_text") and (
+        not keeps_text or batch.valid is None
+    ):
+        # An earlier run of this night kept text that this one has not, or may not keep.
+        empty = arrow_schema(TABLES["request_text"]).empty_table()
+        lake.replace_night("request_text", date, empty)
     return duplicates

@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 
 from jobs.catalog.landing import Source
 from jobs.ingest.treatment import key_hash
+from jobs.platform.lake import readable_errors
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
@@ -39,7 +40,8 @@ def without_duplicates(
         suspected = suspected.unionByName(
             elsewhere.select("key_hash").join(valid.select("key_hash"), "key_hash", "left_semi")
         ).distinct()
-    found = suspected.toArrow()
+    with readable_errors(f"table {source.name} in {lake.root} can't be read"):
+        found = suspected.toArrow()
     if found.num_rows == 0:
         return valid, NO_PLACES
     suspects = F.broadcast(_filed(lake, found, folder / "suspects.parquet"))

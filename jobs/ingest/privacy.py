@@ -128,4 +128,4 @@ def masked_record(source: Source, texts: dict[str, Column]) -> Column:
 
 def masked_line(line: Column) -> Column:
     """A line that could not be read as a record: its shape, cut."""
-    return shape(F.substring(line, 1, MASK_CHARS))
+    return shape(F.regexp_replace(F.substring(line, 1, MASK_CHARS), "[\r\n]+$", ""))

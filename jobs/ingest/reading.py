@@ -23,10 +23,10 @@ from jobs.catalog.landing import MAX_RECORD_BYTES, REQUIRED_SOURCES, Source
 from jobs.platform.errors import LandingError
 from jobs.platform.lake import ARROW_TYPES
 
-CHUNK_BYTES = 4 * 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
 #: Rows of one unit of Parquet work, at least: enough to pay for its start.
 UNIT_ROWS = 250_000
-BATCH_ROWS = 32_768
+BATCH_ROWS = 8_192
 FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz"}
 
 logger = logging.getLogger(__name__)
@@ -83,6 +83,11 @@ def landing_files(root: Path, source: Source, date: dt.date) -> list[LandingFile
             "%s of %s: left alone %d things in its folder that are no %s files",
             source.name, date, ignored, ", ".join(FORMATS),
         )  # fmt: skip
+    if not found and source.name in REQUIRED_SOURCES:
+        raise LandingError(
+            f"nothing landed: no {', '.join(FORMATS)} file in {folder}; run the night again when "
+            "the gateway has delivered"
+        )
     return found
 
 
@@ -320,19 +325,34 @@ class ReadRows:
                 yield from self._rows_of(unit)
 
     def _rows_of(self, unit: dict[str, object]) -> Iterator[pa.RecordBatch]:
-        file_no, first, past = unit["file_no"], unit["first_group"], unit["past_group"]
-        row = int(str(unit["first_row"]))
+        file_no, row = int(str(unit["file_no"])), int(str(unit["first_row"]))
+        groups = range(int(str(unit["first_group"])), int(str(unit["past_group"])))
         with pq.ParquetFile(str(unit["path"])) as file:
-            groups = list(range(int(str(first)), int(str(past))))
-            end = row + sum(file.metadata.row_group(g).num_rows for g in groups)
-            wanted = [n for n in self._schema.names if n in set(file.schema_arrow.names)]
             try:
-                for batch in file.iter_batches(BATCH_ROWS, row_groups=groups, columns=wanted):
-                    yield self._conformed(batch, int(str(file_no)), row)
+                for batch in self._batches(file, list(groups)):
+                    yield self._conformed(batch, file_no, row)
                     row += batch.num_rows
+                return
             except (pa.ArrowException, OSError):
-                if row < end:
-                    yield self._damaged(int(str(file_no)), row, end)
+                pass
+            # Somewhere after `row` the file is damaged: each row group for itself from here on.
+            end = int(str(unit["first_row"]))
+            for group in groups:
+                start, end = end, end + file.metadata.row_group(group).num_rows
+                done = max(row, start)
+                try:
+                    for batch in self._batches(file, [group]) if done < end else ():
+                        fresh = batch.slice(max(0, done - start))
+                        start += batch.num_rows
+                        if fresh.num_rows:
+                            yield self._conformed(fresh, file_no, done)
+                            done += fresh.num_rows
+                except (pa.ArrowException, OSError):
+                    yield self._damaged(file_no, done, end)
+
+    def _batches(self, file: pq.ParquetFile, groups: list[int]) -> Iterator[pa.RecordBatch]:
+        wanted = [n for n in self._schema.names if n in set(file.schema_arrow.names)]
+        return file.iter_batches(BATCH_ROWS, row_groups=groups, columns=wanted)
 
     def _conformed(self, batch: pa.RecordBatch, file_no: int, row: int) -> pa.RecordBatch:
         n = batch.num_rows

@@ -7,6 +7,7 @@ rows of a small day, since each further frame costs an engine more to plan than 
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable, Sequence
 from functools import reduce
 
@@ -18,6 +19,8 @@ from jobs.ingest import privacy, reading, validation
 
 #: Typed Parquet rows above which a frame of their own pays.
 TYPED_ROWS = 100_000
+#: Tasks that read files at a time: more than one a core, since files differ in size.
+TASKS_PER_CORE = 2
 
 
 def judged_records(
@@ -82,8 +85,10 @@ def _units(
         units,
         "path string, file_no int, format string, first_group int, past_group int, first_row long",
     )
-    # One task for each unit: a large file must not wait behind another in the same task.
-    return frame.repartition(len(units)).mapInArrow(reader, schema)  # type: ignore[arg-type]
+    # Each task holds a batch of every operator and its own open file, and an engine in this
+    # process runs all of them at once: memory follows the number of tasks, not the day's size.
+    tasks = min(len(units), TASKS_PER_CORE * (os.cpu_count() or 1))
+    return frame.repartition(tasks).mapInArrow(reader, schema)  # type: ignore[arg-type]
 
 
 def _flattened(lines: DataFrame, source: Source) -> DataFrame:
@@ -106,7 +111,15 @@ def _flattened(lines: DataFrame, source: Source) -> DataFrame:
             F.from_json("value", schema).alias("record"),
         )
         .select(
-            "file_no", "line", "problem", "unknown", "value",
+            "file_no", "line",
+            # Also where a JSON parser gave up half-way: text after the object, a number of 400
+            # digits.
+            F.coalesce(
+                "problem",
+                F.when(F.coalesce(*(F.col(f"record.{name}") for name in known)).isNull(),
+                       F.lit("no column of the contract can be read")),
+            ).alias("problem"),
+            "unknown", "value",
             *(F.col(f"record.{name}").alias(name) for name in known),
         )
     )  # fmt: skip

@@ -144,6 +144,8 @@ def _known(root: Path) -> list[str]:
         return []
     try:
         known: list[str] = json.loads(path.read_text())["key_ids"]
+        if not isinstance(known, list) or not all(isinstance(name, str) for name in known):
+            raise TypeError("key_ids are no names")
     except (ValueError, KeyError, TypeError) as error:
         raise SettingsError(f"{path} is damaged: restore it, or write "
                             '{"key_ids": ["ID"]} with the id of the lake\'s key') from error

@@ -228,10 +228,11 @@ class Lake:
         """The nights that the table has rows for, oldest first; from metadata, not data."""
         if not self.exists(name):
             return []
-        return sorted(
-            dt.date.fromisoformat(part["date"])
-            for part in DeltaTable(self.path(name)).partitions()
-        )
+        with readable_errors(f"table {name} in {self.root} can't be read"):
+            return sorted(
+                dt.date.fromisoformat(part["date"])
+                for part in DeltaTable(self.path(name)).partitions()
+            )
 
     def rows(
         self,

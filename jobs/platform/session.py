@@ -37,6 +37,9 @@ def engine_session(settings: Settings) -> Iterator[SparkSession]:
 def _sail() -> Iterator[SparkSession]:
     # Its log goes to standard error at INFO; a night's progress must stay readable.
     os.environ.setdefault("RUST_LOG", "error")
+    # A writer holds a whole row group before it writes it, and each task has a writer: the
+    # engine's own million rows come to gigabytes on a large day.
+    os.environ.setdefault("SAIL_PARQUET__MAX_ROW_GROUP_SIZE", "131072")
     from pysail.spark import SparkConnectServer
     from pyspark.sql import SparkSession
 

@@ -2,14 +2,10 @@
 
 Written from the data dictionary, not from the catalogue's SQL, so that equal tables say that both
 are right. The same columns in the same types, one Parquet file a table.
-
-    python -m tests.bench.duckdb_rollups LAKE OUT DATE [--threads N]
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from pathlib import Path
 
@@ -138,12 +134,10 @@ ROLLUPS = {
 }
 
 
-def write_rollups(files: list[str], out: Path, date: str, threads: int | None = None) -> dict[
-    str, float
-]:
+def write_rollups(files: list[str], out: Path, date: str) -> dict[str, float]:
     """Read the files of `requests`, write a Parquet file a table; seconds of each."""
     out.mkdir(parents=True, exist_ok=True)
-    connection = duckdb.connect(config={"threads": threads} if threads else {})
+    connection = duckdb.connect()
     connection.execute("set timezone = 'UTC'; set preserve_insertion_order = false")
     listed = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
     connection.execute(f"create view requests as select * from read_parquet([{listed}])")
@@ -155,18 +149,3 @@ def write_rollups(files: list[str], out: Path, date: str, threads: int | None = 
         connection.execute(f"copy ({sql}) to '{target}' (format parquet)")
         seconds[name] = time.perf_counter() - started
     return seconds
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("files", help="a JSON list of the table's Parquet files")
-    parser.add_argument("out", type=Path)
-    parser.add_argument("date")
-    parser.add_argument("--threads", type=int)
-    given = parser.parse_args()
-    files = json.loads(Path(given.files).read_text())
-    print(json.dumps(write_rollups(files, given.out, given.date, given.threads)))  # noqa: T201
-
-
-if __name__ == "__main__":
-    main()

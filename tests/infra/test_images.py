@@ -67,6 +67,11 @@ def test_installs_its_group_from_the_lock_file(image):
         assert "--no-default-groups" in options, "or it would bring the other environment too"
 
 
+def test_installs_with_the_same_uv_as_a_laptop(image):
+    (made_with,) = re.findall(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(), re.M)
+    assert re.findall(r"uv==(\S+)", image.read_text()) == [made_with]
+
+
 def test_copies_what_there_is(image):
     copied = sources(image)
     assert [name for name in copied if not (ROOT / name).exists()] == []
