@@ -44,9 +44,7 @@ def run(lake: Lake, date: dt.date, step: str) -> None:
         raise NightStopped(reason(date, step, outcomes))
 
 
-def merged(
-    earlier: pa.Table, date: dt.date, step: str, outcomes: Sequence[Outcome]
-) -> pa.Table:
+def merged(earlier: pa.Table, date: dt.date, step: str, outcomes: Sequence[Outcome]) -> pa.Table:
     """The night's rows of check_results: those of other steps as they were, this step's anew."""
     kept = [row for row in earlier.to_pylist() if row["step"] != step]
     new = [
@@ -79,8 +77,10 @@ def reason(date: dt.date, step: str, outcomes: Sequence[Outcome]) -> str:
         found = f"failed on {counted}"
         found += f", for example {first.example}" if first.example else ""
     more = f" (and {others} more failed)" if others else ""
-    return (f"{step} {date.isoformat()}: {first.table}: {first.expectation} {found}{more}; "
-            "nothing downstream was published")
+    return (
+        f"{step} {date.isoformat()}: {first.table}: {first.expectation} {found}{more}; "
+        "nothing downstream was published"
+    )
 
 
 def check_landed(lake: Lake, date: dt.date) -> None:

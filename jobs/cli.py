@@ -302,9 +302,7 @@ def rotate_key(lake: str | None) -> None:
     key = keys.load_key()
     with sole_writer(settings.lake_root):
         before = keys.rotate_key(settings.lake_root, key)
-    click.echo(
-        f"the lake's key is {key.id}" + (f", before it {before}" if before else " already")
-    )
+    click.echo(f"the lake's key is {key.id}" + (f", before it {before}" if before else " already"))
 
 
 @cli.command()
@@ -392,9 +390,7 @@ class _Progress:
         self.date: dt.date | None = None
         self.started = 0.0
 
-    def __call__(
-        self, date: dt.date, name: str, seconds: float, written: dict[str, int]
-    ) -> None:
+    def __call__(self, date: dt.date, name: str, seconds: float, written: dict[str, int]) -> None:
         fresh = date != self.date
         if fresh:
             self.date = date

@@ -45,7 +45,8 @@ def latest_labels(lake: Lake, date: dt.date) -> DataFrame:
         "account_id": pa.array(said["account_id"], pa.string()),
         "said": pa.array(said["label"], pa.string()),
     })  # fmt: skip
-    return lake.session.createDataFrame(rows)
+    # The types are said: from a lake without a single label nothing could be inferred.
+    return lake.session.createDataFrame(rows, "account_id string, said string")
 
 
 def decided(
@@ -162,4 +163,3 @@ def _capped(wanted: DataFrame, policy: EnforcementPolicy) -> DataFrame:
     ranked = wanted.withColumn("rank", F.row_number().over(order))
     over = new & (F.col("rank") > policy.new_suspensions_cap)
     return ranked.withColumn("action", F.when(over, "review").otherwise(F.col("action")))
-

@@ -73,9 +73,7 @@ def _within(days: int, date: dt.date) -> Column:
     return F.col("date") >= F.lit(date - dt.timedelta(days=days - 1))
 
 
-def windows(
-    daily: DataFrame, date: dt.date, wanted: Collection[str] | None = None
-) -> DataFrame:
+def windows(daily: DataFrame, date: dt.date, wanted: Collection[str] | None = None) -> DataFrame:
     """Measures merged over windows, `<measure>_<days>d`, and active days: those wanted, or all.
 
     One pass: a window is the rows of the longest one that are recent enough.
@@ -182,7 +180,7 @@ def shared_templates(templates: DataFrame, date: dt.date) -> DataFrame:
         )
     )
     known = used.join(_spread(used, ["template_key"]), "template_key", "left")
-    aggregates = {}
+    aggregates: dict[str, Column] = {}
     for days in SHARED_WINDOWS:
         requests, fan = F.col(f"requests_{days}d"), _fan(days)
         shared_by_some = (requests > 0) & fan.between(2, COMMON_TEMPLATE_ACCOUNTS)

@@ -63,9 +63,7 @@ def _pairs(text: str) -> str:
                      for name, value in json.loads(text).items())  # fmt: skip
 
 
-def print_night(
-    settings: Settings, date: dt.date | None, truth: str | None, accounts: int
-) -> None:
+def print_night(settings: Settings, date: dt.date | None, truth: str | None, accounts: int) -> None:
     """A night's campaigns, its top accounts and, where a truth is given, how right it was."""
     lake = Lake(settings)
     _require(lake, "account_scores")
@@ -108,8 +106,7 @@ def _campaigns(lake: Lake, date: dt.date) -> Table:
 
 def _top_accounts(lake: Lake, date: dt.date, most: int) -> Table:
     actions = {
-        row["account_id"]: row
-        for row in lake.rows("enforcement_actions", date, date).to_pylist()
+        row["account_id"]: row for row in lake.rows("enforcement_actions", date, date).to_pylist()
     }
     scores = lake.rows("account_scores", date, date).sort_by([
         ("distillation_score", "descending"), ("account_id", "ascending"),
@@ -118,8 +115,11 @@ def _top_accounts(lake: Lake, date: dt.date, most: int) -> Table:
     for row in actions.values():
         counts[row["action"]] += 1
     said = ", ".join(f"{n:,} {action}" for action, n in counts.items() if n)
-    table = Table(title=f"Top accounts on {date}, at most {SHOWN_OF_A_CAMPAIGN} of a campaign "
-                  f"({said or 'no action'})", title_justify="left")
+    table = Table(
+        title=f"Top accounts on {date}, at most {SHOWN_OF_A_CAMPAIGN} of a campaign "
+        f"({said or 'no action'})",
+        title_justify="left",
+    )
     for heading in ("account", "score", "action", "campaign", "reasons"):
         table.add_column(heading, justify="right" if heading == "score" else "left",
                          overflow="fold")  # fmt: skip
@@ -210,4 +210,3 @@ def _add(table: Table, name: str, group: object, suspended: set[str], total: int
         f"{total:,}" if total is not None else "",
         f"{leaked / total:.1%}" if total and leaked is not None else "",
     )  # fmt: skip
-

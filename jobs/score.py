@@ -237,9 +237,7 @@ def _in_words(values: pa.Array, unit: str) -> pa.Array:
     number = _number(values, 2 if unit.startswith(("ln ", "bits")) else 0)
     first, _, rest = unit.partition(" ")
     one = " ".join(filter(None, (first.removesuffix("s"), rest)))
-    return pc.binary_join_element_wise(
-        number, pc.if_else(pc.equal(number, "1"), one, unit), " "
-    )
+    return pc.binary_join_element_wise(number, pc.if_else(pc.equal(number, "1"), one, unit), " ")
 
 
 def _number(values: pa.Array, digits: int) -> pa.Array:

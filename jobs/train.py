@@ -87,9 +87,7 @@ def training_set(lake: Lake, date: dt.date) -> TrainingSet:
     """Labelled accounts with the features of the nights of the evidence, and unlabelled ones."""
     first = date - dt.timedelta(days=EVIDENCE_NIGHTS)
     features = lake.read("account_features", first, date)
-    members = lake.read("campaign_members", first, date).select(
-        "date", "account_id", "campaign_id"
-    )
+    members = lake.read("campaign_members", first, date).select("date", "account_id", "campaign_id")
     seen = features.select("account_id", "date")
     presence = seen.join(members, ["date", "account_id"], "left").toArrow()
     labels = lake.rows("labels", last=date)

@@ -7,6 +7,7 @@ left out: the run log, and the MLflow run that a decision names.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,9 @@ def _rows(lake: Path, name: str, dates: list[str] | None) -> pa.Table:
     path = str(Path(lake) / name)
     if not DeltaTable.is_deltatable(path):
         return declared.empty_table()
-    filters = None if dates is None else [("date", "in", list(dates))]
+    filters = None
+    if dates is not None:
+        filters = [("date", "in", [dt.date.fromisoformat(date) for date in dates])]
     rows = DeltaTable(path).to_pyarrow_table(filters=filters)
     # By name: what an engine names the elements of a list is no difference.
     rows = pa.table({field.name: rows[field.name].cast(field.type) for field in declared})
@@ -96,9 +99,7 @@ def _rows_apart(a: pa.ChunkedArray, b: pa.ChunkedArray) -> np.ndarray:
     if a.equals(b):
         return np.array([], int)
     if pa.types.is_nested(a.type):
-        return np.flatnonzero(
-            [x != y for x, y in zip(a.to_pylist(), b.to_pylist(), strict=True)]
-        )
+        return np.flatnonzero([x != y for x, y in zip(a.to_pylist(), b.to_pylist(), strict=True)])
     unequal = np.flatnonzero(
         pc.fill_null(pc.not_equal(a, b), False).to_numpy(zero_copy_only=False)
         | (_nulls(a) != _nulls(b))

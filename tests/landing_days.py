@@ -152,9 +152,7 @@ class Ingested:
 
     def reasons(self, date: dt.date = NIGHT) -> dict[tuple[str, int], str]:
         """Why what stands at each place (source/file, line) was refused."""
-        return {
-            (_place(row), row["line"]): row["reason"] for row in self.rows("quarantine", date)
-        }
+        return {(_place(row), row["line"]): row["reason"] for row in self.rows("quarantine", date)}
 
     def counts(self, date: dt.date = NIGHT) -> dict[str, tuple[int, int, int, int]]:
         """source/file → landed, kept, quarantined, duplicates."""

@@ -181,9 +181,7 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
     """
     rows = evidence.carried[members]
     inside = np.bincount(rows.indices, minlength=rows.shape[1])
-    common = (inside >= min(_COMMON, len(members))) & (
-        inside >= _OWN * evidence.token_accounts
-    )
+    common = (inside >= min(_COMMON, len(members))) & (inside >= _OWN * evidence.token_accounts)
     met = inside > 0
     row = np.repeat(np.arange(len(members)), np.diff(rows.indptr))
     kind_of = evidence.token_kind[rows.indices].astype(np.int64)

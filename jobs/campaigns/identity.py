@@ -80,9 +80,7 @@ def match_names(
                 overlaps.append((-count, born.get(name, date), name, index))
     named: dict[int, str] = {}
     taken: set[str] = set()
-    for _, _, name, index in sorted(
-        overlaps, key=lambda o: (o[0], o[1], o[2], min(groups[o[3]]))
-    ):
+    for _, _, name, index in sorted(overlaps, key=lambda o: (o[0], o[1], o[2], min(groups[o[3]]))):
         if index not in named and name not in taken:
             named[index] = name
             taken.add(name)

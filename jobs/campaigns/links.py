@@ -67,9 +67,7 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     hopeful = (axes.sum(axis=1) + time_cap >= link_nats) & (
         (axes >= policy.axis_nats).sum(axis=1) >= policy.axes_needed
     )
-    hopeful[hopeful] = together(
-        weights, kind_nats[hopeful], rarest[hopeful], axes[hopeful], policy
-    )
+    hopeful[hopeful] = together(weights, kind_nats[hopeful], rarest[hopeful], axes[hopeful], policy)
     first, second, kind_nats, axes = (
         first[hopeful], second[hopeful], kind_nats[hopeful], axes[hopeful]
     )  # fmt: skip
@@ -293,9 +291,9 @@ def synchrony(evidence: Evidence, first: Ints, second: Ints) -> Floats:
     if not len(usable) or len(strangers) < 50:
         return nats
     left = _residuals(evidence, strangers, profile)
-    chance = np.concatenate([
-        (left * np.roll(left, step, axis=0)).sum(axis=1) for step in range(1, _STRANGER_STEPS + 1)
-    ])
+    chance = np.concatenate(
+        [(left * np.roll(left, step, axis=0)).sum(axis=1) for step in range(1, _STRANGER_STEPS + 1)]
+    )
     chance.sort()
     needed, place = np.unique(np.r_[first[usable], second[usable]], return_inverse=True)
     left = _residuals(evidence, needed, profile)

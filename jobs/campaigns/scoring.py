@@ -118,14 +118,16 @@ def judge(
     figures = group.figures
     weights = {term.figure: weigh_term(term, figures) for term in policy.terms}
     told = math.fsum(labels.values()) + policy.label_prior
-    distils = math.fsum([policy.base_nats, *weights.values()]) + policy.label_nats * (
-        labels["distillation"] - labels["benign"] - labels["resale"]
-    ) / told
-    resells = math.fsum(
-        [policy.resale_base_nats, *(weigh_term(term, figures) for term in policy.resale_terms)]
-    ) + policy.label_nats * (
-        labels["resale"] - labels["benign"] - labels["distillation"]
-    ) / told
+    distils = (
+        math.fsum([policy.base_nats, *weights.values()])
+        + policy.label_nats * (labels["distillation"] - labels["benign"] - labels["resale"]) / told
+    )
+    resells = (
+        math.fsum(
+            [policy.resale_base_nats, *(weigh_term(term, figures) for term in policy.resale_terms)]
+        )
+        + policy.label_nats * (labels["resale"] - labels["benign"] - labels["distillation"]) / told
+    )
     score = round(1.0 / (1.0 + math.exp(-distils)), 9)
     contract = (
         figures["organization"] >= policy.organization_share

@@ -29,13 +29,15 @@ def links_table(evidence: Evidence, links: Links, policy: CampaignPolicy) -> pa.
         holds[:, [at for at, axis in enumerate(policy.axes) if axis.family == family]].any(axis=1)
         for family in families
     ])  # fmt: skip
-    return pa.table({
-        "account_a": ids.take(pa.array(links.first)),
-        "account_b": ids.take(pa.array(links.second)),
-        "weight": np.round(links.weight, 9),
-        "kinds": _lists(links.kinds[:, alphabetical], [names[at] for at in alphabetical]),
-        "families": _lists(of_family, families),
-    })
+    return pa.table(
+        {
+            "account_a": ids.take(pa.array(links.first)),
+            "account_b": ids.take(pa.array(links.second)),
+            "weight": np.round(links.weight, 9),
+            "kinds": _lists(links.kinds[:, alphabetical], [names[at] for at in alphabetical]),
+            "families": _lists(of_family, families),
+        }
+    )
 
 
 def _lists(held: np.ndarray, names: list[str]) -> pa.ListArray:
@@ -54,18 +56,20 @@ def publish(lake: Lake, date: dt.date, findings: list[Finding], names: list[Name
     for finding, name in sorted(
         zip(findings, names, strict=True), key=lambda pair: pair[1].campaign_id
     ):
-        campaigns.append({
-            "campaign_id": name.campaign_id,
-            "kind": finding.kind,
-            "first_seen": name.first_seen,
-            "accounts": len(finding.members),
-            "requests": finding.requests,
-            "output_tokens": finding.output_tokens,
-            "score": finding.score,
-            "summary": finding.summary,
-            "evidence": finding.families,
-            "reasons": finding.reasons,
-        })
+        campaigns.append(
+            {
+                "campaign_id": name.campaign_id,
+                "kind": finding.kind,
+                "first_seen": name.first_seen,
+                "accounts": len(finding.members),
+                "requests": finding.requests,
+                "output_tokens": finding.output_tokens,
+                "score": finding.score,
+                "summary": finding.summary,
+                "evidence": finding.families,
+                "reasons": finding.reasons,
+            }
+        )
         members += [
             {
                 "campaign_id": name.campaign_id,

@@ -55,9 +55,7 @@ def _couples(
     # Groups that carry each token by `piece_share` of their members or more.
     carriers: dict[int, list[tuple[int, int]]] = {}
     for index, members in enumerate(groups):
-        inside = np.bincount(
-            evidence.carried[members].indices, minlength=len(evidence.token_kind)
-        )
+        inside = np.bincount(evidence.carried[members].indices, minlength=len(evidence.token_kind))
         for token in np.flatnonzero(inside >= policy.piece_share * len(members)):
             carriers.setdefault(int(token), []).append((index, int(inside[token])))
     axes: dict[tuple[int, int], set[int]] = {}

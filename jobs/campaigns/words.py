@@ -54,8 +54,13 @@ def reasons_of(
         if holders >= 2 and tokens >= 1 and share >= _SAID_SHARE and bound[axis] > 0:
             said.append((3.0 * bound[axis] * share, sentence(figures, holders, tokens)))
     if bound["time"] >= 0.2:
-        said.append((2.0 * bound["time"], f"{bound['time']:.0%} of its linked pairs are active in "
-                     "the same hours of the same days far more than time zone and weekday explain"))
+        said.append(
+            (
+                2.0 * bound["time"],
+                f"{bound['time']:.0%} of its linked pairs are active in "
+                "the same hours of the same days far more than time zone and weekday explain",
+            )
+        )
     for figure, speak in _TERMS.items():
         weight = weights.get(figure, 0.0)
         if abs(weight) >= 0.25 and not math.isnan(figures[figure]):

@@ -70,18 +70,24 @@ _P = CHECK_POLICY
 
 
 def rows(minimum: int, severity: Severity = "stop") -> Check:
-    return Check("ExpectTableRowCountToBeBetween", (("min_value", minimum),),
-                 f"at least {minimum:,} row{'s' if minimum > 1 else ''}", severity)
+    return Check(
+        "ExpectTableRowCountToBeBetween",
+        (("min_value", minimum),),
+        f"at least {minimum:,} row{'s' if minimum > 1 else ''}",
+        severity,
+    )
 
 
 def mostly_present(column: str, share: float) -> Check:
-    return Check("ExpectColumnValuesToNotBeNull", (("column", column), ("mostly", share)),
-                 f"{column} is there in {share:.0%} of rows", "warn")
+    return Check(
+        "ExpectColumnValuesToNotBeNull",
+        (("column", column), ("mostly", share)),
+        f"{column} is there in {share:.0%} of rows",
+        "warn",
+    )
 
 
-def none_of(
-    about: str, query: str, severity: Severity = "stop", counts: str = "rows"
-) -> Check:
+def none_of(about: str, query: str, severity: Severity = "stop", counts: str = "rows") -> Check:
     """No row may come out of `query`; `about` says what holds then."""
     arguments = (("unexpected_rows_query", " ".join(query.split())),)
     return Check(SQL, arguments, about, severity, counts)
@@ -109,8 +115,10 @@ def unique(*columns: str) -> Check:
 
 def never_over(smaller: str, larger: str, *key: str) -> Check:
     names = ", ".join(key)
-    return none_of(f"{smaller} is never over {larger}",
-                   f"select {names} from {{batch}} where {smaller} > {larger} order by {names}")
+    return none_of(
+        f"{smaller} is never over {larger}",
+        f"select {names} from {{batch}} where {smaller} > {larger} order by {names}",
+    )
 
 
 def known(column: str, table: str, about: str, severity: Severity = "stop") -> Check:

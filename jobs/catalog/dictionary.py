@@ -57,26 +57,57 @@ def _table(table: Table) -> str:
     lines = [
         f"### {table.name}\n",
         f"{table.about}\n",
-        _rows(("", ""), (
-            ("Owner", table.owner),
-            ("Key", ", ".join(f"`{name}`" for name in table.key)),
-            ("Partitioned by", f"`{table.partition}`" if table.partition else "nothing"),
-            ("Kept for", f"{table.retention_days:,} days"),
-            ("Written", "row by row, never replaced" if table.append_only
-             else "a night at a time, replacing that night"),
-        )),
         _rows(
-            ("Column", "Type", "Unit", "Null", "Constraint", "Meaning", "From", "Personal data",
-             "Promised"),
-            ((f"`{c.name}`", c.type, c.unit or "", "yes" if c.nullable else "no",
-              _constraint(c), c.about, _source(c.source), c.personal,
-              "yes" if c.promised else "") for c in table.columns),
+            ("", ""),
+            (
+                ("Owner", table.owner),
+                ("Key", ", ".join(f"`{name}`" for name in table.key)),
+                ("Partitioned by", f"`{table.partition}`" if table.partition else "nothing"),
+                ("Kept for", f"{table.retention_days:,} days"),
+                (
+                    "Written",
+                    "row by row, never replaced"
+                    if table.append_only
+                    else "a night at a time, replacing that night",
+                ),
+            ),
+        ),
+        _rows(
+            (
+                "Column",
+                "Type",
+                "Unit",
+                "Null",
+                "Constraint",
+                "Meaning",
+                "From",
+                "Personal data",
+                "Promised",
+            ),
+            (
+                (
+                    f"`{c.name}`",
+                    c.type,
+                    c.unit or "",
+                    "yes" if c.nullable else "no",
+                    _constraint(c),
+                    c.about,
+                    _source(c.source),
+                    c.personal,
+                    "yes" if c.promised else "",
+                )
+                for c in table.columns
+            ),
         ),
     ]
     if table.checks:
         lines.append(f"Checked each night by `{step}`:\n")
-        lines.append(_rows(("Check", "If it fails"),
-                           ((check.about, f"{check.severity}s") for check in table.checks)))
+        lines.append(
+            _rows(
+                ("Check", "If it fails"),
+                ((check.about, f"{check.severity}s") for check in table.checks),
+            )
+        )
     return "\n".join(lines)  # fmt: skip
 
 
@@ -112,13 +143,33 @@ def _landing() -> str:
     parts = ["## Landing columns\n\nWhat the gateway drops, and what ingest does to it.\n"]
     for source in SOURCES.values():
         parts.append(f"### Landing: {source.name}\n\n{source.about}\n")
-        parts.append(_rows(
-            ("Column", "Type", "Required", "Unit", "Allowed", "Meaning", "Becomes"),
-            ((f"`{c.name}`", c.type, "yes" if c.required else "", c.unit or "",
-              _constraint(Column(c.name, c.type, c.about, minimum=c.minimum, maximum=c.maximum,
-                                 values=c.values, pattern=c.pattern)),
-              c.about, c.treatment) for c in source.columns),
-        ))
+        parts.append(
+            _rows(
+                ("Column", "Type", "Required", "Unit", "Allowed", "Meaning", "Becomes"),
+                (
+                    (
+                        f"`{c.name}`",
+                        c.type,
+                        "yes" if c.required else "",
+                        c.unit or "",
+                        _constraint(
+                            Column(
+                                c.name,
+                                c.type,
+                                c.about,
+                                minimum=c.minimum,
+                                maximum=c.maximum,
+                                values=c.values,
+                                pattern=c.pattern,
+                            )
+                        ),
+                        c.about,
+                        c.treatment,
+                    )
+                    for c in source.columns
+                ),
+            )
+        )
     return "\n".join(parts)  # fmt: skip
 
 
@@ -174,9 +225,12 @@ def _policies() -> str:
         ("Checks", CHECK_POLICY),
     ):  # fmt: skip
         parts.append(f"### Policy: {title.lower()}\n")
-        parts.append(_rows(("Setting", "Value"), (
-            (f"`{f.name}`", _value(getattr(policy, f.name))) for f in fields(policy)
-        )))
+        parts.append(
+            _rows(
+                ("Setting", "Value"),
+                ((f"`{f.name}`", _value(getattr(policy, f.name))) for f in fields(policy)),
+            )
+        )
     return "\n".join(parts)  # fmt: skip
 
 

@@ -118,7 +118,8 @@ FEATURES: tuple[Feature, ...] = (
     *_windowed("requests", "cast(requests_{w}d as double)", "Requests.", "requests", "behaviour",
                "{value}", windows=WINDOWS),
     *_windowed("requests_per_active_day", "requests_{w}d / "
-               "nullif(cast(active_days_{w}d as double), 0.0D)", "Requests a day on days with any.", "requests a day", "behaviour",
+               "nullif(cast(active_days_{w}d as double), 0.0D)",
+               "Requests a day on days with any.", "requests a day", "behaviour",
                "{value} with any"),
     *_windowed("active_day_share", "active_days_{w}d / {w}.0D", "Share of days with traffic.",
                "share", "time", "traffic on {value} of days"),
@@ -208,8 +209,9 @@ FEATURES: tuple[Feature, ...] = (
                "double), 0.0D)", "Templates for each prompt.", "ratio", "content",
                "{value} templates for each prompt", ("prompt_text",)),
     *_windowed("prompt_repeat_share", "1.0D - template_prompts_{w}d / "
-               "nullif(cast(prompts_known_{w}d as double), 0.0D)", "Share of prompts that repeat one of the same day.", "share",
-               "content", "{value} of prompts repeat another word for word", ("prompt_text",)),
+               "nullif(cast(prompts_known_{w}d as double), 0.0D)",
+               "Share of prompts that repeat one of the same day.", "share", "content",
+               "{value} of prompts repeat another word for word", ("prompt_text",)),
     *_windowed("template_shared_share", _share("template_shared", "prompts_known"),
                "Share of prompts on templates that 2 to 1,000 accounts use.", "share", "content",
                "{value} of prompts follow templates that other accounts use too",

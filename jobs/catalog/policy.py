@@ -126,14 +126,18 @@ class CampaignPolicy:
     phrase_days: int = 7
     axes: tuple[Axis, ...] = (
         # A carrier or campus explains where accounts sign up as well as where they work.
-        Axis("place", "infrastructure", (("address", 6.0), ("network", 5.0),
-                                         ("signup_address", 6.0), ("signup_network", 5.0)), 7.0),
-        Axis("tool", "behaviour", (("client", 4.0), ("settings", 3.0), ("system_prompt", 4.0)),
-             5.0),
+        Axis(
+            "place",
+            "infrastructure",
+            (("address", 6.0), ("network", 5.0), ("signup_address", 6.0), ("signup_network", 5.0)),
+            7.0,
+        ),
+        Axis(
+            "tool", "behaviour", (("client", 4.0), ("settings", 3.0), ("system_prompt", 4.0)), 5.0
+        ),
         Axis("money", "identity", (("payment", 7.0), ("phone", 7.0)), 8.0),
         Axis("signup", "identity", (("email_domain", 4.0), ("signup_hour", 6.0)), 7.0),
-        Axis("work", "content", (("template", 6.0), ("template_end", 6.0), ("shingle", 5.0)),
-             7.0),
+        Axis("work", "content", (("template", 6.0), ("template_end", 6.0), ("shingle", 5.0)), 7.0),
         Axis("time", "time", (("time", 4.0),), 4.0),
     )
     #: Neighbours to each side that an account is compared with on each token it shares: edges
@@ -198,8 +202,13 @@ class CampaignPolicy:
         Term("vetted", 0.20, 0.80, -2.5, "a person checked who they are"),
         Term("web", 0.10, 0.50, -1.0, "people at a web page"),
         Term("tool_results", 0.5, 2.0, -1.0, "tools whose results come back are used, not taught"),
-        Term("shingle_disjoint", 0.20, 0.05, -1.5, "the same few questions, as in a classroom, "
-             "teach a model little"),
+        Term(
+            "shingle_disjoint",
+            0.20,
+            0.05,
+            -1.5,
+            "the same few questions, as in a classroom, teach a model little",
+        ),
     )
     resale_base_nats: float = -4.5
     resale_terms: tuple[Term, ...] = (

@@ -101,7 +101,10 @@ def stage(
         # Apart, not by a filter: Sail tests a Delta table's NOT NULL before a filter below a join.
         reduce(DataFrame.unionByName, frames).withColumn(
             "refused", F.col("problem").isNotNull().cast("int")
-        ).write.mode("overwrite").partitionBy("refused").parquet(str(folder))
+        ).write.mode("overwrite").partitionBy("refused").parquet(
+            str(folder),
+            compression="snappy",  # read back at once: quick to write, not small
+        )
     parts_of = {
         flag: session.read.parquet(str(path))
         for flag in (0, 1)
@@ -122,8 +125,10 @@ def _write_kept(lake: Lake, batch: Staged, date: dt.date, key: TokenKey) -> pa.T
         lake.write_night(name, date, kept.withColumn("key_id", F.lit(key.id)))
         if keeps_text:
             lake.write_night("request_text", date, kept)
-    if name == "requests" and date in lake.nights("request_text") and (
-        not keeps_text or batch.valid is None
+    if (
+        name == "requests"
+        and date in lake.nights("request_text")
+        and (not keeps_text or batch.valid is None)
     ):
         # An earlier run of this night kept text that this one has not, or may not keep.
         empty = arrow_schema(TABLES["request_text"]).empty_table()

@@ -45,7 +45,8 @@ def without_duplicates(
     if found.num_rows == 0:
         return valid, NO_PLACES
     suspects = F.broadcast(_filed(lake, found, folder / "suspects.parquet"))
-    places = _places(source, valid, elsewhere, suspects).toArrow()
+    with readable_errors(f"table {source.name} in {lake.root} can't be read"):
+        places = _places(source, valid, elsewhere, suspects).toArrow()
     if places.num_rows == 0:
         return valid, NO_PLACES
     doubles = _filed(lake, places, folder / "duplicates.parquet")

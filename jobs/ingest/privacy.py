@@ -107,14 +107,16 @@ def masked_record(source: Source, texts: dict[str, Column]) -> Column:
     else as its shape, cut."""
     # One expression over an array, not one for each column: it stands in every plan of a night.
     words = sorted({word for column in source.columns for word in column.values})
-    values = F.array(*(
-        F.struct(
-            F.lit(column.name).alias("name"),
-            texts[column.name].alias("text"),
-            F.lit(column.type == STRING).alias("is_text"),
+    values = F.array(
+        *(
+            F.struct(
+                F.lit(column.name).alias("name"),
+                texts[column.name].alias("text"),
+                F.lit(column.type == STRING).alias("is_text"),
+            )
+            for column in source.columns
         )
-        for column in source.columns
-    ))
+    )
 
     def masked(value: Column) -> Column:
         text = value["text"]

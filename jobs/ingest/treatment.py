@@ -31,9 +31,9 @@ def treated(
     if addresses:
         # A projection of its own: three tokens are made of it, and written into each of them it
         # would double what an engine has to plan.
-        frame = frame.withColumns({
-            name: F.when(valid, privacy.canonical_address(F.col(name))) for name in addresses
-        })
+        frame = frame.withColumns(
+            {name: F.when(valid, privacy.canonical_address(F.col(name))) for name in addresses}
+        )
     named: list[tuple[str, Column]] = [
         (name, F.col(name)) for name in ("file_no", "line", "problem", "masked")
     ]

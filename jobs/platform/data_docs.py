@@ -102,19 +102,25 @@ def _step_page(
     parts = ['<p><a href="../index.html">All nights</a></p>']
     for name, outcomes, rendered in tables:
         rows = outcomes[0].rows if outcomes else 0
-        parts.append(f"<h2>{escape(name)}</h2><p>{rows:,} rows of the night, {len(outcomes)} "
-                     f"expectations, {sum(not o.passed for o in outcomes)} failed.</p>")
+        parts.append(
+            f"<h2>{escape(name)}</h2><p>{rows:,} rows of the night, {len(outcomes)} "
+            f"expectations, {sum(not o.passed for o in outcomes)} failed.</p>"
+        )
         lines = "".join(
             f"<tr><td>{_verdict(o.passed, o.severity)}</td><td>{escape(o.expectation)}</td>"
             f"<td>{o.severity}</td><td class=n>{o.unexpected:,}</td>"
             f"<td><code>{escape(o.example or '')}</code></td></tr>"
             for o in sorted(outcomes, key=lambda o: (o.passed, o.severity != "stop"))
         )
-        parts.append("<table><tr><th>Result</th><th>Expectation</th><th>If it fails</th>"
-                     f"<th>Found</th><th>For example</th></tr>{lines}</table>")
+        parts.append(
+            "<table><tr><th>Result</th><th>Expectation</th><th>If it fails</th>"
+            f"<th>Found</th><th>For example</th></tr>{lines}</table>"
+        )
         if rendered:
-            parts.append("<details><summary>As Great Expectations shows it</summary>"
-                         f"{_ID.sub('', rendered)}</details>")
+            parts.append(
+                "<details><summary>As Great Expectations shows it</summary>"
+                f"{_ID.sub('', rendered)}</details>"
+            )
     return _page(f"{step}, {date.isoformat()}", "\n".join(parts))
 
 
@@ -133,19 +139,23 @@ def _index_page(lake: Lake, root: Path) -> str:
         for row in lake.rows("check_results", nights[0], nights[-1], columns).to_pylist():
             steps.setdefault((row["date"], row["step"]), []).append(row)
     lines = []
-    for (date, step), found in sorted(steps.items(), key=lambda item: (-item[0][0].toordinal(),
-                                                                      item[0][1])):
-        failed = sorted((row for row in found if not row["passed"]),
-                        key=lambda row: (row["severity"], row["table_name"], row["expectation"]))
+    for (date, step), found in sorted(
+        steps.items(), key=lambda item: (-item[0][0].toordinal(), item[0][1])
+    ):
+        failed = sorted(
+            (row for row in found if not row["passed"]),
+            key=lambda row: (row["severity"], row["table_name"], row["expectation"]),
+        )
         named = "; ".join(f"{row['table_name']}: {row['expectation']}" for row in failed[:_NAMED])
         more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
         worst = failed[0]["severity"] if failed else ""
         link = f"{date.isoformat()}/{step}.html"
-        shown = (f'<a href="{link}">{escape(step)}</a>' if (root / link).exists()
-                 else escape(step))
-        lines.append(f"<tr><td>{date.isoformat()}</td><td>{shown}</td>"
-                     f"<td>{_verdict(not failed, worst)}</td><td class=n>{len(found)}</td>"
-                     f"<td class=n>{len(failed)}</td><td>{escape(named + more)}</td></tr>")
+        shown = f'<a href="{link}">{escape(step)}</a>' if (root / link).exists() else escape(step)
+        lines.append(
+            f"<tr><td>{date.isoformat()}</td><td>{shown}</td>"
+            f"<td>{_verdict(not failed, worst)}</td><td class=n>{len(found)}</td>"
+            f"<td class=n>{len(failed)}</td><td>{escape(named + more)}</td></tr>"
+        )
     return _page("Checks, night by night", "<table><tr><th>Night</th><th>Step</th><th>Result</th>"
                  "<th>Expectations</th><th>Failed</th><th>Which</th></tr>"
                  + "\n".join(lines) + "</table>")  # fmt: skip

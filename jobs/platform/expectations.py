@@ -90,22 +90,35 @@ def column_checks(table: Table, guaranteed: Iterable[str]) -> tuple[Check, ...]:
     for c in table.columns:
         column = ("column", c.name)
         if not c.nullable and f"{c.name}_not_null" not in held:
-            checks.append(Check("ExpectColumnValuesToNotBeNull", (column,),
-                                f"{c.name} is there"))
+            checks.append(Check("ExpectColumnValuesToNotBeNull", (column,), f"{c.name} is there"))
         if "declared" not in held:
             if c.minimum is not None or c.maximum is not None:
                 bounds = (("min_value", c.minimum), ("max_value", c.maximum))
                 low = "" if c.minimum is None else f" from {c.minimum:,.10g}"
                 high = "" if c.maximum is None else f" to {c.maximum:,.10g}"
-                checks.append(Check("ExpectColumnValuesToBeBetween", (column, *bounds),
-                                    f"{c.name} is{low}{high}"))
+                checks.append(
+                    Check(
+                        "ExpectColumnValuesToBeBetween",
+                        (column, *bounds),
+                        f"{c.name} is{low}{high}",
+                    )
+                )
             if c.values:
-                checks.append(Check("ExpectColumnValuesToBeInSet",
-                                    (column, ("value_set", list(c.values))),
-                                    f"{c.name} is one of {', '.join(c.values)}"))
+                checks.append(
+                    Check(
+                        "ExpectColumnValuesToBeInSet",
+                        (column, ("value_set", list(c.values))),
+                        f"{c.name} is one of {', '.join(c.values)}",
+                    )
+                )
         if c.pattern is not None:
-            checks.append(Check("ExpectColumnValuesToMatchRegex",
-                                (column, ("regex", c.pattern)), f"{c.name} matches {c.pattern}"))
+            checks.append(
+                Check(
+                    "ExpectColumnValuesToMatchRegex",
+                    (column, ("regex", c.pattern)),
+                    f"{c.name} matches {c.pattern}",
+                )
+            )
     return tuple(checks)  # fmt: skip
 
 
@@ -194,8 +207,18 @@ class NightValidator:
             unexpected, example = (
                 (0, None) if result.success else self._failure(table, frame, expectation, result)
             )
-            outcomes.append(Outcome(name, check.about, check.severity, bool(result.success), rows,
-                                    unexpected, example, check.counts))
+            outcomes.append(
+                Outcome(
+                    name,
+                    check.about,
+                    check.severity,
+                    bool(result.success),
+                    rows,
+                    unexpected,
+                    example,
+                    check.counts,
+                )
+            )
         passed = sum(outcome.passed for outcome in outcomes)
         return Validated(table, tuple(outcomes), ExpectationSuiteValidationResult(
             success=all(outcome.passed for outcome in outcomes),

@@ -147,8 +147,10 @@ def _known(root: Path) -> list[str]:
         if not isinstance(known, list) or not all(isinstance(name, str) for name in known):
             raise TypeError("key_ids are no names")
     except (ValueError, KeyError, TypeError) as error:
-        raise SettingsError(f"{path} is damaged: restore it, or write "
-                            '{"key_ids": ["ID"]} with the id of the lake\'s key') from error
+        raise SettingsError(
+            f"{path} is damaged: restore it, or write "
+            '{"key_ids": ["ID"]} with the id of the lake\'s key'
+        ) from error
     return known
 
 

@@ -57,11 +57,16 @@ def _not_null_in_schema(table: Table, column: Column) -> bool:
 
 def arrow_schema(table: Table) -> pa.Schema:
     """The table's columns as an Arrow schema."""
-    return pa.schema([
-        pa.field(column.name, ARROW_TYPES[column.type],
-                 nullable=not _not_null_in_schema(table, column))
-        for column in table.columns
-    ])
+    return pa.schema(
+        [
+            pa.field(
+                column.name,
+                ARROW_TYPES[column.type],
+                nullable=not _not_null_in_schema(table, column),
+            )
+            for column in table.columns
+        ]
+    )
 
 
 def delta_schema(table: Table) -> Schema:
@@ -158,10 +163,12 @@ class Lake:
             if missing:
                 # Earlier nights have no value for it, so it can't be NOT NULL; where that is
                 # declared, the night's expectations see to it.
-                delta.alter.add_columns([
-                    Field(f.name, f.type, nullable=True, metadata={**f.metadata, _LATER: "yes"})
-                    for f in missing
-                ])
+                delta.alter.add_columns(
+                    [
+                        Field(f.name, f.type, nullable=True, metadata={**f.metadata, _LATER: "yes"})
+                        for f in missing
+                    ]
+                )
             declared = check_constraints(table, _later(delta))
             held = _held_constraints(delta)
             for stale in sorted(c for c in held - set(declared) if "declared" in c):
@@ -188,11 +195,13 @@ class Lake:
         self.create(name)
         delta = DeltaTable(self.path(name))
         later = _later(delta)
-        held = {f"{field.name}_not_null" for field in delta.schema().fields
-                if not field.nullable}
+        held = {f"{field.name}_not_null" for field in delta.schema().fields if not field.nullable}
         if set(check_constraints(TABLES[name], later)) <= _held_constraints(delta):
-            held |= {"declared"} | {f"{c.name}_not_null" for c in TABLES[name].columns
-                                    if not c.nullable and c.name not in later}
+            held |= {"declared"} | {
+                f"{c.name}_not_null"
+                for c in TABLES[name].columns
+                if not c.nullable and c.name not in later
+            }
         return frozenset(held)
 
     # Reading
@@ -345,9 +354,7 @@ def _later(delta: DeltaTable) -> set[str]:
 def _held_constraints(delta: DeltaTable) -> set[str]:
     prefix = "delta.constraints."
     return {
-        key.removeprefix(prefix)
-        for key in delta.metadata().configuration
-        if key.startswith(prefix)
+        key.removeprefix(prefix) for key in delta.metadata().configuration if key.startswith(prefix)
     }
 
 
@@ -358,8 +365,9 @@ def _conformed(rows: pa.Table, table: Table, date: dt.date | None) -> pa.Table:
         if column.name == "date" and date is not None:
             columns.append(pa.array([date] * rows.num_rows, pa.date32()))
         elif column.name not in rows.column_names:
-            raise LakeError(f"table {table.name} wants a column that its job did not make: "
-                            f"{column.name}")
+            raise LakeError(
+                f"table {table.name} wants a column that its job did not make: {column.name}"
+            )
         else:
             columns.append(rows[column.name].cast(kind))
     return pa.Table.from_arrays(columns, schema=arrow_schema(table))

@@ -7,10 +7,12 @@ either the session of `spark-submit` or, on one machine, one of its own.
 from __future__ import annotations
 
 import os
+import re
 import sys
+import tempfile
 from contextlib import contextmanager
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from jobs.platform.errors import SettingsError
 
@@ -64,24 +66,68 @@ def _spark(settings: Settings) -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
 
     submitted = os.environ.get("PYSPARK_GATEWAY_PORT") is not None
-    builder = SparkSession.builder.appName("stillwatch")
-    for name, value in _spark_options(submitted).items():
-        builder = builder.config(name, value)
-    if not submitted:
-        builder = builder.master(settings.spark_master)
-    try:
-        session = builder.getOrCreate()
-    except Exception as error:
-        raise SettingsError(
-            "the spark engine did not start: it needs Java 17 or 21 on the path and, the first "
-            f"time, its Delta package from a Maven repository ({type(error).__name__}); "
-            "or set STILLWATCH_ENGINE=sail, which needs neither"
-        ) from error
-    session.sparkContext.setLogLevel("ERROR")
-    try:
-        yield session
-    finally:
-        session.stop()
+    options = _spark_options(submitted)
+    # What Java says (its warnings, how the jar was resolved) would drown a night's progress; it is
+    # looked into when the engine does not start, and gone with the process.
+    with tempfile.TemporaryFile() as said:
+        try:
+            if not submitted:
+                options["spark.master"] = settings.spark_master
+                _start_java(options, said)
+            builder = SparkSession.builder.appName("stillwatch")
+            session = builder.config(map=dict(options)).getOrCreate()
+        except Exception as error:
+            said.seek(0)
+            why = _why_not_started(said.read().decode(errors="replace"), error)
+            raise SettingsError(
+                f"the spark engine did not start: {why}; or set STILLWATCH_ENGINE=sail, which "
+                "needs neither Java nor a network"
+            ) from error
+        session.sparkContext.setLogLevel("ERROR")
+        try:
+            yield session
+        finally:
+            session.stop()
+
+
+def _start_java(options: dict[str, str], said: IO[bytes]) -> None:
+    """Start the gateway to Java as PySpark would, but for where its words go."""
+    from pyspark import SparkConf, SparkContext
+    from pyspark.java_gateway import launch_gateway
+
+    if SparkContext._gateway is not None:
+        return  # a session before this one started it
+    conf = SparkConf(loadDefaults=False).setAll(list(options.items()))
+    gateway = launch_gateway(conf, popen_kwargs={"stdout": said, "stderr": said})
+    SparkContext._ensure_initialized(gateway=gateway)
+
+
+#: What a line of Java's says, and what it means to whoever runs the command.
+_START_FAULTS = (
+    ("JAVA_HOME is not set|java: (command )?not found|No such file or directory.*java|"
+     "java.*No such file or directory",
+     "it needs Java 17 or 21 on the path (or in JAVA_HOME), and there is none"),
+    ("UnsupportedClassVersionError|Unrecognized option|add-modules",
+     "it needs Java 17 or 21, and this Java is another"),
+    ("UNRESOLVED DEPENDENCIES|unresolved dependency|UnknownHostException|"
+     "Server access error|download failed",
+     "its Delta package could not be had from a Maven repository (a network or a mirror is needed "
+     "the first time)"),
+    ("Could not reserve enough space|insufficient memory|Cannot allocate memory",
+     "there is too little memory for Java"),
+    ("Could not parse Master URL|Master must either be",
+     "STILLWATCH_SPARK_MASTER names no Spark master"),
+)  # fmt: skip
+
+
+def _why_not_started(said: str, error: Exception) -> str:
+    # The gateway's own words come as an exception, Java's as what it printed before it ended.
+    words = f"{said}\n{error}"
+    for pattern, meaning in _START_FAULTS:
+        if re.search(pattern, words):
+            return meaning
+    lines = [line.strip() for line in said.splitlines() if "rror" in line or "xception" in line]
+    return (lines[0] if lines else f"{type(error).__name__}: {error}")[:200].rstrip(" .")
 
 
 def _spark_options(submitted: bool) -> dict[str, str]:

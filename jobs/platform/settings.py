@@ -27,9 +27,7 @@ class Settings:
     @property
     def landing_root(self) -> Path:
         if self.landing is None:
-            raise SettingsError(
-                "no landing folder: give --landing DIR or set STILLWATCH_LANDING"
-            )
+            raise SettingsError("no landing folder: give --landing DIR or set STILLWATCH_LANDING")
         return Path(self.landing)
 
     @property
@@ -52,9 +50,7 @@ def load_settings(lake: str | None = None, landing: str | None = None) -> Settin
         raise SettingsError("no lake: give --lake DIR or set STILLWATCH_LAKE")
     engine = variable("ENGINE") or "sail"
     if engine not in ENGINES:
-        raise SettingsError(
-            f"STILLWATCH_ENGINE is {engine!r}; it takes {' or '.join(ENGINES)}"
-        )
+        raise SettingsError(f"STILLWATCH_ENGINE is {engine!r}; it takes {' or '.join(ENGINES)}")
     keep = (variable("KEEP_TEXT") or "no").lower()
     if keep not in ("yes", "no", "true", "false", "1", "0"):
         raise SettingsError(f"STILLWATCH_KEEP_TEXT is {keep!r}; it takes yes or no")

@@ -20,8 +20,11 @@ from tests.bench.measure import Measured
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--requests", type=int, nargs="+", default=[1_000_000, 8_000_000])
     parser.add_argument("--nights", type=int, default=1, help="repetitions of the whole night")
     parser.add_argument("--repeats", type=int, default=3, help="repetitions of the rollups")
@@ -37,8 +40,8 @@ def main() -> None:
         (out / "report.json").write_text(
             json.dumps({"machine": machine, "sizes": summaries}, indent=2), encoding="utf-8"
         )
-    print("\n" + text)  # noqa: T201
-    print(f"report: {out / 'report.md'} and report.json")  # noqa: T201
+    print("\n" + text)
+    print(f"report: {out / 'report.md'} and report.json")
 
 
 def measured(out: Path, requests: int, nights: int, repeats: int) -> dict[str, Any]:
@@ -64,11 +67,14 @@ def _landed(world: Path, requests: int) -> int:
 
 
 def _run(world: Path, work: str, *arguments: str) -> Measured:
-    print(f"{world.name}: {work} …", flush=True)  # noqa: T201
+    print(f"{world.name}: {work} …", flush=True)
     found = measure.run(world, work, *arguments)
     seconds = sum(found.steps.values()) or found.seconds
-    print(f"{world.name}: {work} {seconds:.1f} s, {found.cpu_seconds:.1f} s of CPU, "  # noqa: T201
-          f"{found.peak_bytes / report.GB:.2f} GB", flush=True)
+    print(
+        f"{world.name}: {work} {seconds:.1f} s, {found.cpu_seconds:.1f} s of CPU, "
+        f"{found.peak_bytes / report.GB:.2f} GB",
+        flush=True,
+    )
     return found
 
 

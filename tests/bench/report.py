@@ -20,9 +20,7 @@ def summary(
     requests: int, nights: list[Measured], rollups: list[Measured], duckdb: list[Measured]
 ) -> dict[str, Any]:
     """Medians of the repetitions, and what they come to as ratios."""
-    steps = {
-        name: median(night.steps[name] for night in nights) for name in nights[0].steps
-    }
+    steps = {name: median(night.steps[name] for night in nights) for name in nights[0].steps}
     ours = [run.steps["rollup"] for run in rollups]
     theirs = [run.steps["rollup"] for run in duckdb]
     whole = median(sum(night.steps.values()) for night in nights)

@@ -39,9 +39,7 @@ FLOATS = {c.name for c in TABLES["account_daily"].columns if c.type == "double"}
 def test_duckdb_by_hand_gives_the_same_rollups(session: SparkSession, tmp_path: Path) -> None:
     landed = worker.simulate(tmp_path, REQUESTS)
     assert landed["requests"] > 0.8 * REQUESTS
-    lake = Lake(
-        Settings(lake=str(tmp_path / "lake"), landing=str(tmp_path / "landing")), session
-    )
+    lake = Lake(Settings(lake=str(tmp_path / "lake"), landing=str(tmp_path / "landing")), session)
     ingest.run(lake, worker.DATE)
     rollup.run(lake, worker.DATE)
     files = DeltaTable(lake.path("requests")).file_uris()

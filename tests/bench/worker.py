@@ -1,9 +1,9 @@
 """One measured piece of work in a process of its own; its last line of output is JSON.
 
-    python -m tests.bench.worker simulate WORLD REQUESTS
-    python -m tests.bench.worker night WORLD
-    python -m tests.bench.worker rollups WORLD
-    python -m tests.bench.worker duckdb WORLD
+python -m tests.bench.worker simulate WORLD REQUESTS
+python -m tests.bench.worker night WORLD
+python -m tests.bench.worker rollups WORLD
+python -m tests.bench.worker duckdb WORLD
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def night(world: Path) -> dict[str, Any]:
     def progress(date: dt.date, step: str, seconds: float, written: dict[str, int]) -> None:
         steps[step] = seconds
         rows.update(written)
-        print(f"{step} {seconds:.1f} s", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"{step} {seconds:.1f} s", file=sys.stderr, flush=True)
 
     run_nights(settings, [DATE], progress)
     return {"steps": steps, "rows": rows}
@@ -83,7 +83,7 @@ def main(arguments: list[str]) -> None:
         result = simulate(world, int(arguments[2]))
     else:
         result = {"night": night, "rollups": rollups, "duckdb": duckdb}[work](world)
-    print(json.dumps(result))  # noqa: T201
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

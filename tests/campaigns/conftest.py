@@ -72,24 +72,32 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
                 rows.append((code, account, token))
     common = [row for row in rows if counts[row[0], row[2]] > 1]
     own = [row for row in rows if counts[row[0], row[2]] == 1]
-    shared = pa.table({
-        "kind": pa.array([code for code, _, _ in common], pa.int64()),
-        "key": pa.array([key(account) for _, account, _ in common], pa.int64()),
-        "token": pa.array([key(token) for _, _, token in common], pa.int64()),
-        "requests": pa.array([REQUESTS] * len(common), pa.int64()),
-        "prompts": pa.array([REQUESTS] * len(common), pa.int64()),
-    })
-    alone = pa.table({
-        "kind": pa.array([code for code, _, _ in own], pa.int64()),
-        "key": pa.array([key(account) for _, account, _ in own], pa.int64()),
-        "tokens": pa.array([1] * len(own), pa.int64()),
-    })
-    hourly = pa.table({
-        "key": pa.array(keys),
-        "day": [int(k % 28) for k in keys],
-        **{h: [REQUESTS if int(k >> 8) % 24 == i else 0 for k in keys]
-           for i, h in enumerate(HOURS)},
-    })
+    shared = pa.table(
+        {
+            "kind": pa.array([code for code, _, _ in common], pa.int64()),
+            "key": pa.array([key(account) for _, account, _ in common], pa.int64()),
+            "token": pa.array([key(token) for _, _, token in common], pa.int64()),
+            "requests": pa.array([REQUESTS] * len(common), pa.int64()),
+            "prompts": pa.array([REQUESTS] * len(common), pa.int64()),
+        }
+    )
+    alone = pa.table(
+        {
+            "kind": pa.array([code for code, _, _ in own], pa.int64()),
+            "key": pa.array([key(account) for _, account, _ in own], pa.int64()),
+            "tokens": pa.array([1] * len(own), pa.int64()),
+        }
+    )
+    hourly = pa.table(
+        {
+            "key": pa.array(keys),
+            "day": [int(k % 28) for k in keys],
+            **{
+                h: [REQUESTS if int(k >> 8) % 24 == i else 0 for k in keys]
+                for i, h in enumerate(HOURS)
+            },
+        }
+    )
     hours, first, last = _hour_matrix(hourly, keys, NIGHT - dt.timedelta(days=27), 28)
     everywhere = np.full(len(accounts), REQUESTS, np.int64)
     nothing = np.zeros(len(accounts), np.int64)
@@ -101,9 +109,9 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
         "created_at": pa.timestamp("us", tz="UTC"), "verified_organization": pa.bool_(),
         "kyc_level": pa.int64(),
     }  # fmt: skip
-    records = pa.table({
-        name: pa.nulls(len(accounts), kinds.get(name, pa.string())) for name in _ACCOUNT_COLUMNS
-    })
+    records = pa.table(
+        {name: pa.nulls(len(accounts), kinds.get(name, pa.string())) for name in _ACCOUNT_COLUMNS}
+    )
     return Evidence(
         date=NIGHT, accounts=accounts, account_keys=keys, sums=sums, records=records,
         hours=sparse.csr_matrix(hours), first_active=first, last_active=last,

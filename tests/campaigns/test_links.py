@@ -47,10 +47,13 @@ def test_payment_and_templates_link_all_pairs_of_a_small_group(linked: Linked) -
 
 def test_a_token_of_very_many_accounts_says_nothing(linked: Linked) -> None:
     everywhere = "a1..a90 b1..b90 c1..c90"
-    assert linked(f"""
+    assert (
+        linked(f"""
         {everywhere} | address  | gateway   # over its cap: proposes no pairs
         {everywhere} | template | greeting  # and everybody says hello
-    """) == set()
+    """)
+        == set()
+    )
 
 
 def test_a_hub_is_weighed_at_its_rarity_where_something_else_proposes() -> None:
@@ -68,11 +71,14 @@ def test_proposals_grow_with_accounts_and_not_with_pairs() -> None:
 
 
 def test_two_causes_that_meet_by_chance_link_nobody(linked: Linked) -> None:
-    assert linked("""
+    assert (
+        linked("""
         a1..a50        | address  | gateway  # a carrier's customers,
         a1..a3 b1..b60 | client   | popular  # of whom three have the client that many have
         a1..a3 b1..b60 | settings | popular
-    """) == set()
+    """)
+        == set()
+    )
 
 
 def test_an_account_of_very_many_tokens_shares_one_by_chance(linked: Linked) -> None:

@@ -104,8 +104,9 @@ def test_the_operation_and_the_firm_are_groups_and_nobody_else(lake: Lake, fill:
     (operation,) = [row for row in kinds.values() if row["kind"] == "distillation"]
     assert operation["score"] > 0.5 and operation["requests"] == 8 * 26
     assert {"content", "identity"} <= set(operation["evidence"])
-    assert "8 of 8 accounts share 1 payment instrument that hardly anyone else has" in (
-        operation["reasons"]
+    assert (
+        "8 of 8 accounts share 1 payment instrument that hardly anyone else has"
+        in (operation["reasons"])
     )
     assert operation["summary"].startswith("8 accounts bound by")
 

@@ -71,8 +71,12 @@ def test_numbers_have_a_unit_where_they_need_one(table: Table) -> None:
 
 
 def test_times_say_their_zone() -> None:
-    bare = [(t.name, c.name) for t in TABLES.values() for c in t.columns
-            if c.type == "timestamp" and c.unit is None and not c.source]
+    bare = [
+        (t.name, c.name)
+        for t in TABLES.values()
+        for c in t.columns
+        if c.type == "timestamp" and c.unit is None and not c.source
+    ]
     assert bare == []
 
 
@@ -84,8 +88,7 @@ def test_columns_from_landing_name_a_column_that_lands(table: Table) -> None:
 
 
 def test_nothing_personal_is_clear_outside_the_table_that_a_setting_opens() -> None:
-    clear = {(t.name, c.name) for t in TABLES.values() for c in t.columns
-             if c.personal == "clear"}
+    clear = {(t.name, c.name) for t in TABLES.values() for c in t.columns if c.personal == "clear"}
     assert clear == {("request_text", "prompt_text"), ("request_text", "response_text")}
 
 

@@ -61,8 +61,14 @@ def planted() -> Night:
     """A night on which many checks fail and every value that is no key is a secret."""
     night = good_night()
     night["requests"] = [
-        {**row, "client": "SECRET", "request_model": "SECRET", "prompt_key": "SECRET",
-         "address_token": None, "prompt_chars": None}
+        {
+            **row,
+            "client": "SECRET",
+            "request_model": "SECRET",
+            "prompt_key": "SECRET",
+            "address_token": None,
+            "prompt_chars": None,
+        }
         for row in (*night["requests"], night["requests"][0])
     ]
     night["accounts"] = [
@@ -70,13 +76,16 @@ def planted() -> Night:
         for row in (*night["accounts"][1:], night["accounts"][2])
     ]
     night["labels"] = [{"account_id": "stranger", "campaign": "SECRET"}]
-    night["quarantine"] = [{"source": "requests", "file": "f", "line": 1, "reason": "SECRET",
-                            "record": "SECRET"}]
+    night["quarantine"] = [
+        {"source": "requests", "file": "f", "line": 1, "reason": "SECRET", "record": "SECRET"}
+    ]
     night["account_daily"][0]["errors"] = 9
-    night["campaigns"] = [{"campaign_id": "c1", "accounts": 2, "summary": "SECRET",
-                           "reasons": ["SECRET"]}] * 2
-    night["account_scores"] = [{"account_id": "zz", "reasons": ["SECRET"],
-                                "model_version": "SECRET"}] * 2
+    night["campaigns"] = [
+        {"campaign_id": "c1", "accounts": 2, "summary": "SECRET", "reasons": ["SECRET"]}
+    ] * 2
+    night["account_scores"] = [
+        {"account_id": "zz", "reasons": ["SECRET"], "model_version": "SECRET"}
+    ] * 2
     return night  # fmt: skip
 
 

@@ -56,8 +56,10 @@ def test_the_line_says_how_many_more_failed_and_of_what(lake: Lake, fill: Fill) 
     night["campaign_members"][1]["campaign_id"] = "c9"
     write(lake, fill, night)
     line = stopped(lake, "check_scored")
-    assert line.startswith("check_scored 2026-05-03: campaigns: accounts is the number of its "
-                           "members failed on 1 of 1 rows, for example campaign_id=c1 (and ")
+    assert line.startswith(
+        "check_scored 2026-05-03: campaigns: accounts is the number of its "
+        "members failed on 1 of 1 rows, for example campaign_id=c1 (and "
+    )
     night = good_night()
     del night["account_scores"][5:7]
     write(lake, fill, night)
@@ -77,9 +79,7 @@ def test_an_empty_table_is_told_by_what_was_observed(lake: Lake, fill: Fill) -> 
         lake, "check_landed")  # fmt: skip
 
 
-def test_a_failed_warn_check_is_written_down_and_the_night_goes_on(
-    lake: Lake, fill: Fill
-) -> None:
+def test_a_failed_warn_check_is_written_down_and_the_night_goes_on(lake: Lake, fill: Fill) -> None:
     night = good_night()
     refused(night, 6)
     write(lake, fill, night)
@@ -182,8 +182,10 @@ def test_values_that_break_a_pattern_are_not_shown_either(
         row["client"] = "SECRET"
     write(lake, fill, night)
     line = stopped(lake, "check_landed")
-    assert line.startswith("check_landed 2026-05-03: requests: client matches ^[a-z]+$ failed on "
-                           "2 of 240 rows, for example request_id=r0007; ")
+    assert line.startswith(
+        "check_landed 2026-05-03: requests: client matches ^[a-z]+$ failed on "
+        "2 of 240 rows, for example request_id=r0007; "
+    )
     assert "SECRET" not in line + page(lake, "check_landed") + index(lake)
 
 

@@ -177,8 +177,9 @@ def test_volume_is_not_judged_before_there_are_nights_to_judge_by(lake: Lake, fi
     night = good_night()
     scale(0, 9)(night)
     write(lake, fill, night, before=4)
-    (found,) = [o for o in outcomes(lake, "landing_files")
-                if o.expectation.startswith("requests landed")]
+    (found,) = [
+        o for o in outcomes(lake, "landing_files") if o.expectation.startswith("requests landed")
+    ]
     assert found.passed
 
 

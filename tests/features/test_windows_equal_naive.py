@@ -103,9 +103,7 @@ def test_merged_windows_equal_one_pass_over_requests(
     merged = [
         {
             row["account_id"]: row
-            for row in features.windows(session.createDataFrame(table), NIGHT)
-            .toArrow()
-            .to_pylist()
+            for row in features.windows(session.createDataFrame(table), NIGHT).toArrow().to_pylist()
         }
         for table in (daily, daily.take(pa.array(places)))
     ]

@@ -52,9 +52,7 @@ def days(tmp_path) -> LandingDays:
 
 
 @pytest.fixture
-def stillwatch(
-    session, tmp_path, monkeypatch, capsys
-) -> Callable[..., Ended]:
+def stillwatch(session, tmp_path, monkeypatch, capsys) -> Callable[..., Ended]:
     """`stillwatch("run", "ingest", …)`: the lake, the landing zone and a key are set already."""
     from jobs import cli
 

@@ -85,7 +85,7 @@ def test_damaged_files_are_quarantined_and_the_rest_is_kept(ingest_night, days):
     days.put("requests/text.parquet", b"PAR1 this is no Parquet PAR1")
     days.put("requests/cut.jsonl.gz", whole[:40])
     days.put("requests/text.jsonl.gz", FIELDS.encode())
-    days.put("requests/latin.jsonl", "{\"request_id\": \"Größe\"}\n".encode("latin-1"))
+    days.put("requests/latin.jsonl", '{"request_id": "Größe"}\n'.encode("latin-1"))
     days.put("requests/utf16.jsonl", FIELDS.encode("utf-16"))
     days.put("requests/picture.jsonl", bytes(range(256)) * 20)
     days.put("accounts/other.parquet", pa.table({"account_id": [[1], [2]], "created_at": [1, 2]}))

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from lake_compare import assert_same_tables
 from landing_days import KEY_HEX, NIGHT, LandingDays, request
+from step_processes import Steps
 
 from jobs.platform.lake import Lake
 from jobs.platform.settings import Settings
@@ -149,24 +150,11 @@ def scored(stillwatch) -> Callable[[], object]:
 @pytest.fixture
 def registered(tmp_path_factory, fill) -> Path:
     """A lake with a night of features and the prior in its registry, made once."""
-    from jobs.score import model_registry
-    from jobs.train import record
-    from models.training import adopt_prior
-
     root = tmp_path_factory.getbasetemp() / "registered" / "lake"
-    if root.exists():
-        return root
-    lake = Lake(Settings(lake=str(root)))
-    for name, rows in (
-        ("account_features", [{"account_id": "a1", "requests_7d": 3.0}]),
-        ("campaigns", []),
-        ("campaign_members", []),
-        ("source_columns", []),
-    ):
-        fill(lake, name, NIGHT, rows)
-    decision = adopt_prior(model_registry(lake.settings), [], NIGHT)
-    assert decision is not None
-    record(lake, decision)
+    if not root.exists():
+        lake = Lake(Settings(lake=str(root)))
+        fill(lake, "account_features", NIGHT, [{"account_id": "a1", "requests_7d": 3.0}])
+        assert Steps(root, root, NIGHT, ["train"], KEY_HEX).ended() == 0
     return root
 
 

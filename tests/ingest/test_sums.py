@@ -229,4 +229,3 @@ def test_text_is_kept_only_where_the_setting_says_so(session, tmp_path):
     # Turned off again, the night's text goes with the night's next run.
     ingest(session, landing.root, tmp_path / "with")
     assert kept.rows("request_text") == []
-

@@ -42,8 +42,13 @@ def test_a_table_has_its_declared_columns_comments_and_partition(
 def test_a_table_holds_what_its_columns_declare(bare_lake: Lake, table: Table) -> None:
     held = bare_lake.guarantees(table.name)
     assert {f"{c.name}_not_null" for c in table.columns if not c.nullable} <= held
-    bounded = any(c.values or c.minimum is not None or c.maximum is not None
-                  or (not c.nullable and c.name not in table.key) for c in table.columns)
+    bounded = any(
+        c.values
+        or c.minimum is not None
+        or c.maximum is not None
+        or (not c.nullable and c.name not in table.key)
+        for c in table.columns
+    )
     assert len(check_constraints(table)) == int(bounded)
     configuration = DeltaTable(bare_lake.path(table.name)).metadata().configuration
     assert sum(key.startswith("delta.constraints.") for key in configuration) == int(bounded)
@@ -172,9 +177,17 @@ def test_only_a_table_declared_append_only_is_appended_to(
 ) -> None:
     with pytest.raises(LakeError, match="a night at a time"):
         bare_lake.append("accounts", pa.table({"account_id": ["a"]}))
-    decision = {"date": [night], "sequence": [1], "decision": ["skip"], "reason": ["few labels"],
-                "figures": ["{}"], **{n: pa.array([None], pa.string()) for n in (
-                    "champion_version", "challenger_version", "fingerprint", "run_id")}}
+    decision = {
+        "date": [night],
+        "sequence": [1],
+        "decision": ["skip"],
+        "reason": ["few labels"],
+        "figures": ["{}"],
+        **{
+            n: pa.array([None], pa.string())
+            for n in ("champion_version", "challenger_version", "fingerprint", "run_id")
+        },
+    }
     for _ in range(2):
         bare_lake.append("model_decisions", pa.table(decision))
     assert bare_lake.rows("model_decisions").num_rows == 2  # fmt: skip

@@ -123,11 +123,11 @@ def an_empty_frame_empties_the_night(lake: Lake) -> None:
 
 
 def engine_and_delta_rs_read_what_the_other_wrote(lake: Lake) -> None:
-    lake.write_night("campaign_members", NIGHT, members(lake, "it's \"a\""))
+    lake.write_night("campaign_members", NIGHT, members(lake, 'it\'s "a"'))
     lake.replace_night("campaign_members", BEFORE, lake.rows("campaign_members").drop(["date"]))
     frame = lake.read("campaign_members", BEFORE, NIGHT)
     found = sorted((row.date, row.account_id) for row in frame.collect())
-    assert found == [(BEFORE, "it's \"a\""), (NIGHT, "it's \"a\"")]
+    assert found == [(BEFORE, 'it\'s "a"'), (NIGHT, 'it\'s "a"')]
     assert lake.night("campaign_members", BEFORE).count() == 1
 
 
@@ -148,8 +148,7 @@ def writers_at_the_same_time_lose_nothing(lake: Lake) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert landed(lake) == [(date, name) for date in nights if date not in failed
-                            for name in "ab"]
+    assert landed(lake) == [(date, name) for date in nights if date not in failed for name in "ab"]
     for error in failed.values():
         assert "something else wrote to it at the same time" in str(error)
     for date in failed:

@@ -1,5 +1,5 @@
-"""See small_world: the fixtures of these tests."""
+"""The fixtures of small_world."""
 
-from small_world import copy, night, world
+from small_world import copy, world
 
-__all__ = ["copy", "night", "world"]
+__all__ = ["copy", "world"]

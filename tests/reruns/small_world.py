@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+import fcntl
 import json
+import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from landing_days import KEY_HEX
+from landing_days import KEY_HEX, LandingDays
+from personal_data import plant_a_few
+from step_processes import Steps
+
+from jobs.catalog.steps import STEP_NAMES
 
 FIRST, SECOND = dt.date(2026, 5, 1), dt.date(2026, 5, 2)
 
@@ -34,45 +39,45 @@ class World:
         return {row["step"]: row["seconds"] for row in log if row["date"] == date}
 
 
-@contextmanager
-def _key() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("STILLWATCH_TOKEN_KEY", KEY_HEX)
-        yield
-
-
 def run_night(
-    session, lake: Path, landing: Path, date: dt.date, steps: Sequence[str] | None = None
-) -> None:
-    from jobs.catalog.steps import STEPS
-    from jobs.night import run_steps
-    from jobs.platform.lake import Lake
-    from jobs.platform.settings import Settings
-
-    chosen = [step for step in STEPS if steps is None or step.name in steps]
-    with _key():
-        opened = Lake(Settings(lake=str(lake), landing=str(landing)), session)
-        run_steps(opened, date, chosen, lambda *_: None)
+    lake: Path, landing: Path, date: dt.date, steps: Sequence[str] = STEP_NAMES,
+    said: Path = Path(os.devnull),
+) -> None:  # fmt: skip
+    run = Steps(lake, landing, date, steps, KEY_HEX, said=said)
+    assert run.ended() == 0
 
 
 @pytest.fixture(scope="session")
-def world(session, tmp_path_factory) -> World:
-    from jobs.catalog.steps import STEP_NAMES
+def world(tmp_path_factory) -> World:
+    """Made by the first process of a test run that asks for it, shared by the others."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder = root / "small_world"
+    with (root / "small_world.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            _make(folder)
+            (folder / "made").touch()
+    return World(folder / "landing", folder)
+
+
+def _make(root: Path) -> None:
     from jobs.simulator import WorldSettings, simulate
 
-    root = tmp_path_factory.mktemp("world")
     settings = WorldSettings(days=2, accounts=120, seed=3, start=FIRST, requests_per_day=600)
     simulate(root / "landing", root / "truth", settings, lambda _: None)
     made = World(root / "landing", root)
-    lake = root / "lake"
+    plant_a_few(LandingDays(made.landing), FIRST)
+    lake, said = root / "lake", root / "said.txt"
     at = STEP_NAMES.index("train")
-    run_night(session, lake, made.landing, FIRST, STEP_NAMES[:at])
+    run_night(lake, made.landing, FIRST, STEP_NAMES[:at], said)
     shutil.copytree(lake, made.lake("before training"))
-    run_night(session, lake, made.landing, FIRST, STEP_NAMES[at:])
+    run_night(lake, made.landing, FIRST, STEP_NAMES[at:], said)
     shutil.copytree(lake, made.lake("first night"))
-    run_night(session, lake, made.landing, SECOND)
+    run_night(lake, made.landing, SECOND, said=said)
     shutil.copytree(lake, made.lake("second night"))
-    return made
 
 
 @pytest.fixture
@@ -84,16 +89,6 @@ def copy(world, tmp_path) -> Callable[[str], Path]:
         return tmp_path / "lake"
 
     return of
-
-
-@pytest.fixture
-def night(session, world) -> Callable[..., None]:
-    """`night(lake, date)` runs a night on the shared session."""
-
-    def run(lake: Path, date: dt.date, steps: Sequence[str] | None = None) -> None:
-        run_night(session, lake, world.landing, date, steps)
-
-    return run
 
 
 def outcomes(lake: Path, date: dt.date) -> dict[str, list[str]]:

@@ -7,10 +7,11 @@ costs its engine's start and not 10 s of imports.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import multiprocessing
 import os
 import signal
-import sys
+import traceback
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
@@ -37,11 +38,12 @@ class Steps:
         names: Sequence[str],
         key: str,
         dies_after: int | None = None,
+        said: Path = Path(os.devnull),
     ) -> None:
-        self._events, far = _context.Pipe(duplex=False)
+        self.events, far = _context.Pipe(duplex=False)
         self.process: ForkServerProcess = _context.Process(
             target=_run,
-            args=(far, str(lake), str(landing), date, list(names), key, dies_after),
+            args=(far, str(lake), str(landing), date, list(names), key, dies_after, said),
             daemon=True,
         )
         self.process.start()
@@ -50,9 +52,9 @@ class Steps:
     def event(self, seconds: float = 120) -> tuple[str, Any] | None:
         """What the process says next; None when it has ended."""
         try:
-            if not self._events.poll(seconds):
+            if not self.events.poll(seconds):
                 raise TimeoutError(f"no word from the process in {seconds} s")
-            received: tuple[str, Any] = self._events.recv()
+            received: tuple[str, Any] = self.events.recv()
             return received
         except EOFError:
             return None
@@ -62,14 +64,19 @@ class Steps:
             os.kill(self.process.pid, signal.SIGKILL)
 
     def ended(self) -> int:
-        """Wait for the end; the exit code, negative for a signal. Its error, where it failed."""
+        """Wait for the end; the exit code, negative for a signal. A step that failed raises."""
+        failed = self.failed()
+        assert failed is None, failed
+        return self.process.exitcode or 0
+
+    def failed(self) -> str | None:
+        """Wait for the end; what went wrong, if anything did."""
         failed = None
         while (said := self.event()) is not None:
             if said[0] == "failed":
                 failed = said[1]
         self.process.join()
-        assert failed is None, failed
-        return self.process.exitcode or 0
+        return failed
 
 
 def _run(
@@ -80,14 +87,18 @@ def _run(
     names: list[str],
     key: str,
     dies_after: int | None,
+    said: Path,
 ) -> None:
     from jobs.catalog.steps import step
     from jobs.night import open_lake, run_steps
     from jobs.platform.settings import Settings
 
     os.environ["STILLWATCH_TOKEN_KEY"] = key
-    with Path(os.devnull).open("w") as nothing:
-        sys.stderr = nothing
+    with said.open("a") as output:
+        # Also what an engine writes past Python.
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+        logging.basicConfig(level=logging.INFO, force=True)
         try:
             if dies_after is not None:
                 _die_after_writes(dies_after)
@@ -97,6 +108,7 @@ def _run(
                     events.send(("begins", name))
                     run_steps(opened, date, [step(name)], lambda *_: None)
         except Exception as error:
+            traceback.print_exc()
             events.send(("failed", f"{type(error).__name__}: {error}"))
 
 
