@@ -106,14 +106,14 @@ def _flattened(lines: DataFrame, source: Source) -> DataFrame:
                 # Which of the two is meant can't be known, and the engines take different ones.
                 F.when(F.size(F.array_distinct(keys)) < F.size(keys),
                        F.lit("the same key twice in a JSON object")),
+                F.when(~_stands_alone(F.col("value")), F.lit("text after the JSON object")),
             ).alias("problem"),
             F.filter(keys, lambda name: ~name.isin(known)).alias("unknown"),
             F.from_json("value", schema).alias("record"),
         )
         .select(
             "file_no", "line",
-            # Also where a JSON parser gave up half-way: text after the object, a number of 400
-            # digits.
+            # Also where a JSON parser gave up half-way, as at a number of 400 digits.
             F.coalesce(
                 "problem",
                 F.when(F.coalesce(*(F.col(f"record.{name}") for name in known)).isNull(),
@@ -123,6 +123,19 @@ def _flattened(lines: DataFrame, source: Source) -> DataFrame:
             *(F.col(f"record.{name}").alias(name) for name in known),
         )
     )  # fmt: skip
+
+
+def _stands_alone(line: Column) -> Column:
+    """Whether nothing follows the JSON object: Spark would leave it unread, Sail the whole line.
+
+    Only where a line looks as if another object did is it parsed once more, as a list.
+    """
+    elements = F.json_array_length(F.concat(F.lit("["), line, F.lit("]")))
+    return (
+        F.when(~line.rlike("[}][ \t\r\n]*$"), False)
+        .when(line.rlike("[}][ \t\r\n,]*[{]"), F.coalesce(elements, F.lit(0)) == 1)
+        .otherwise(True)
+    )
 
 
 def _with_line_columns(rows: DataFrame, source: Source) -> DataFrame:

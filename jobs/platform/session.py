@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import IO, TYPE_CHECKING
 
-from jobs.platform.errors import SettingsError
+from jobs.platform.errors import LakeError, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,6 +62,9 @@ def _sail() -> Iterator[SparkSession]:
 
 def _spark(settings: Settings) -> Iterator[SparkSession]:
     os.environ["PYSPARK_PYTHON"] = sys.executable
+    # A parent that spoke Spark Connect, as Sail's does, leaves word of it to its children, and
+    # PySpark would look for a server instead of starting Spark.
+    os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
     os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
     from pyspark.sql import SparkSession
 
@@ -86,13 +89,29 @@ def _spark(settings: Settings) -> Iterator[SparkSession]:
         session.sparkContext.setLogLevel("ERROR")
         try:
             yield session
+        except Exception as error:
+            if _java_is_gone():
+                raise LakeError(
+                    "Spark's Java process ended in the middle of the run (out of memory, or "
+                    "killed); run the same night again"
+                ) from error
+            raise
         finally:
-            session.stop()
+            if not _java_is_gone():
+                session.stop()
+
+
+def _java_is_gone() -> bool:
+    from pyspark import SparkContext
+
+    process = getattr(SparkContext._gateway, "proc", None)
+    return process is not None and process.poll() is not None
 
 
 def _start_java(options: dict[str, str], said: IO[bytes]) -> None:
     """Start the gateway to Java as PySpark would, but for where its words go."""
     from pyspark import SparkConf, SparkContext
+    from pyspark.accumulators import AccumulatorTCPServer
     from pyspark.java_gateway import launch_gateway
 
     if SparkContext._gateway is not None:
@@ -100,6 +119,8 @@ def _start_java(options: dict[str, str], said: IO[bytes]) -> None:
     conf = SparkConf(loadDefaults=False).setAll(list(options.items()))
     gateway = launch_gateway(conf, popen_kwargs={"stdout": said, "stderr": said})
     SparkContext._ensure_initialized(gateway=gateway)
+    # It would print a traceback of its own when Java ends first.
+    AccumulatorTCPServer.handle_error = lambda *_: None  # type: ignore[method-assign]
 
 
 #: What a line of Java's says, and what it means to whoever runs the command.

@@ -293,6 +293,7 @@ def test_lines_that_are_no_records(session, tmp_path):
     good = lines_of([request("good")]).strip()
     no_object = "not a JSON object"
     unread = "no column of the contract can be read"
+    after = "text after the JSON object"
     twice = "the same key twice in a JSON object"
     lines = [
         (b"", None), (b"   ", no_object), (b"{", no_object), (b"[1]", no_object),
@@ -300,7 +301,9 @@ def test_lines_that_are_no_records(session, tmp_path):
         (b"{'a': 1}", no_object), (good[:-1], no_object), (good[1:], no_object),
         (good.replace(b"m-large", b"m-\xff"), "not UTF-8"),
         (good.replace(b'"r', b'"account_id": "a2", "r', 1), twice),
-        (good + b" and more", unread), (good + good, unread), (b"{}", unread),
+        (good + b" and more", after), (good + good, after), (good + b", " + good, after),
+        (good + b" []", after), (good + b"]", after), (b"{}", unread), (b'{"a": 1}', unread),
+        (lines_of([request("brackets", prompt_text='if {a}{b}, {c}')]).strip(), None),
         (b"\x00" * 8, no_object), ("{\u00a0}".encode(), no_object),
         (good + b"\r", None),
     ]  # fmt: skip
@@ -310,6 +313,6 @@ def test_lines_that_are_no_records(session, tmp_path):
     assert done.reasons() == {
         ("requests/x.jsonl", n): reason for n, (_, reason) in enumerate(lines, start=1) if reason
     }
-    assert set(done.requests()) == {"rgood"}
+    assert set(done.requests()) == {"rgood", "rbrackets"}
     # A blank line is no record.
-    assert done.counts() == {"requests/x.jsonl": (len(lines) - 1, 1, len(lines) - 2, 0)}
+    assert done.counts() == {"requests/x.jsonl": (len(lines) - 1, 2, len(lines) - 3, 0)}
