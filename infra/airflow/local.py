@@ -74,17 +74,18 @@ class LocalAirflow:
 
     def stop(self) -> None:
         """Ends the components and all that they started, also tasks in sessions of their own."""
-        family: list[psutil.Process] = []
-        for process in self._processes.values():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                parent = psutil.Process(process.pid)
-                family += [*parent.children(recursive=True), parent]
+        running = [each.pid for each in self._processes.values() if each.poll() is None]
+        family = {psutil.Process(pid) for pid in running}
         # The API server would wait six seconds for connections to idle; it has nothing to lose.
         for sign, seconds in (("terminate", 3), ("kill", 5)):
+            # Again before the second: a scheduler told to end may still start something.
+            for member in tuple(family):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    family.update(member.children(recursive=True))
             for member in family:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     getattr(member, sign)()
-            _, family = psutil.wait_procs(family, timeout=seconds)
+            family = set(psutil.wait_procs(family, timeout=seconds)[1])
         self._processes.clear()
 
     def stay(self) -> NoReturn:

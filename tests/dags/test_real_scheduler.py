@@ -68,11 +68,21 @@ def airflow(folder: Path, command_environment: dict[str, str]) -> Iterator[local
         "STILLWATCH_COMMAND": str(program),
         "STILLWATCH_FIRST_NIGHT": NIGHTS[0],
     }
+    before = set(psutil.Process().children(recursive=True))
     with made:
         yield made
-        started = psutil.Process().children(recursive=True)
-    left = [process.pid for process in started if process.is_running()]
+        started = set(psutil.Process().children(recursive=True)) - before
+    left = [said for process in started if (said := _still_running(process))]
     assert left == [], "ending Airflow left processes behind"
+
+
+def _still_running(process: psutil.Process) -> str | None:
+    try:
+        status, command = process.status(), " ".join(process.cmdline())
+    except psutil.NoSuchProcess:
+        return None
+    # An orphan that ended waits for the machine's first process to notice.
+    return None if status == psutil.STATUS_ZOMBIE else f"{process.pid} {status} {command}"
 
 
 @pytest.fixture(scope="module")
