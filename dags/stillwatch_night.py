@@ -11,7 +11,8 @@ is lost: the landing folders wait.
 
 ## When a task is red
 Its log ends with one line that says what is wrong and what to do. Two retries, after 5 and 10
-minutes, have failed already, so it needs a person.
+minutes, have failed already (a check that stops the night is not tried again), so it needs a
+person.
 
 * **`ingest`**: mostly the landing folder is missing or can't be read. Ask the gateway's owners,
   then clear the task.

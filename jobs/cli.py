@@ -17,8 +17,8 @@ from typing import Any
 
 import click
 
-from jobs.catalog.steps import STEP_NAMES, STEPS, step
-from jobs.platform.errors import StillwatchError
+from jobs.catalog.steps import STEP_NAMES, STEPS, STOPPED_EXIT_CODE, step
+from jobs.platform.errors import NightStopped, StillwatchError
 from jobs.platform.settings import load_settings
 
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -419,6 +419,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
+    except NightStopped as error:
+        _fail(str(error), STOPPED_EXIT_CODE)
     except StillwatchError as error:
         _fail(str(error))
     except ModelError as error:
@@ -430,10 +432,10 @@ def main() -> None:
         _fail(f"unexpected {type(error).__name__}: {said} (STILLWATCH_TRACEBACK=1 shows where)")
 
 
-def _fail(line: str) -> None:
+def _fail(line: str, code: int = 1) -> None:
     # An error has a line of its own, also where it ends a line of progress.
     click.echo("\n" * _Progress.unfinished + "stillwatch: " + " ".join(line.split()), err=True)
-    sys.exit(1)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,9 @@ from typing import Any, ClassVar
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.standard.hooks.subprocess import SubprocessHook
 from airflow.sdk import BaseOperator, Context
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from jobs.catalog.steps import STOPPED_EXIT_CODE
 from stillwatch_dags import settings
 from stillwatch_dags.landing_date import landing_date
 
@@ -54,7 +55,11 @@ class CommandOperator(BaseOperator):
         )
         if result.exit_code != 0:
             said = result.output or "without a word"
-            raise AirflowException(
+            # A check that stopped the night would stop it again.
+            failure = (
+                AirflowFailException if result.exit_code == STOPPED_EXIT_CODE else AirflowException
+            )
+            raise failure(
                 f"stillwatch {shlex.join(self.arguments)} exited {result.exit_code}: {said}"
             )
         name_the_night(context)

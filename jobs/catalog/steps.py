@@ -96,6 +96,10 @@ STEPS: tuple[Step, ...] = (
     ),
 )  # fmt: skip
 
+#: The command's exit status when a check stops the night: the data is at fault, and to try again
+#: changes nothing. Any other fault is 1.
+STOPPED_EXIT_CODE = 3
+
 STEP_NAMES: tuple[str, ...] = tuple(step.name for step in STEPS)
 
 

@@ -156,6 +156,7 @@ class Lake:
                     self.path(name), delta_schema(table), mode="ignore", name=table.name,
                     description=table.about,
                     partition_by=[table.partition] if table.partition else None,
+                    configuration=_CONFIGURATION,
                 )  # fmt: skip
             delta = DeltaTable(self.path(name))
             present = {field.name for field in delta.schema().fields}
@@ -371,6 +372,12 @@ def _conformed(rows: pa.Table, table: Table, date: dt.date | None) -> pa.Table:
         else:
             columns.append(rows[column.name].cast(kind))
     return pa.Table.from_arrays(columns, schema=arrow_schema(table))
+
+
+#: Rows are looked up by night, which is the partition. The least and the greatest value of each
+#: column of each file would fill the log, and Sail, told that they are the same, puts the value in
+#: place of the column, which its xxhash64 does not survive (docs/stack.md).
+_CONFIGURATION: dict[str, str | None] = {"delta.dataSkippingNumIndexedCols": "0"}
 
 
 @contextmanager

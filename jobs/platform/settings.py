@@ -35,6 +35,16 @@ class Settings:
         return Path(self.lake)
 
 
+def _folder(what: str, given: str) -> str:
+    """An absolute path; an address would otherwise become a folder of that name right here."""
+    if "://" in given:
+        raise SettingsError(
+            f"the {what} {given!r} is an address: give a folder of this machine, or mount the "
+            "store and give where it is mounted"
+        )
+    return str(Path(given).absolute())
+
+
 def load_settings(lake: str | None = None, landing: str | None = None) -> Settings:
     """Settings from the environment; arguments that are not None come first.
 
@@ -55,8 +65,8 @@ def load_settings(lake: str | None = None, landing: str | None = None) -> Settin
     if keep not in ("yes", "no", "true", "false", "1", "0"):
         raise SettingsError(f"STILLWATCH_KEEP_TEXT is {keep!r}; it takes yes or no")
     settings = Settings(
-        lake=str(Path(where).absolute()),
-        landing=str(Path(path).absolute()) if (path := variable("LANDING", landing)) else None,
+        lake=_folder("lake", where),
+        landing=_folder("landing folder", path) if (path := variable("LANDING", landing)) else None,
         engine=engine,
         keep_text=keep in ("yes", "true", "1"),
         mlflow_tracking_uri=variable("MLFLOW_TRACKING_URI"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.catalog.steps import STEPS
+from jobs.catalog.steps import STEPS, STOPPED_EXIT_CODE
 
 
 @pytest.fixture
@@ -106,11 +106,25 @@ class TestCommand:
 
     def test_fails_with_the_commands_own_last_line(self, operator, execute, monkeypatch, tmp_path):
         program = tmp_path / "program"
-        program.write_text("#!/bin/sh\necho working\necho 'no landing folder /x' >&2\nexit 3\n")
+        program.write_text("#!/bin/sh\necho working\necho 'no landing folder /x' >&2\nexit 1\n")
         program.chmod(0o755)
         monkeypatch.setenv("STILLWATCH_COMMAND", str(program))
-        with pytest.raises(Exception, match="run ingest exited 3: no landing folder /x"):
+        with pytest.raises(Exception, match="run ingest exited 1: no landing folder /x"):
             execute(operator("run", "ingest"))
+
+    @pytest.mark.parametrize(("code", "tried_again"), [(1, True), (STOPPED_EXIT_CODE, False)])
+    def test_only_what_may_pass_is_tried_again(
+        self, operator, execute, monkeypatch, tmp_path, code, tried_again
+    ):
+        from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+        program = tmp_path / "program"
+        program.write_text(f"#!/bin/sh\necho 'a line' >&2\nexit {code}\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("STILLWATCH_COMMAND", str(program))
+        with pytest.raises(AirflowException, match="a line") as failed:
+            execute(operator("run", "check_landed"))
+        assert isinstance(failed.value, AirflowFailException) is not tried_again
 
     def test_is_found_beside_the_python_that_runs_airflow(self, dags):
         from stillwatch_dags.tasks import command
