@@ -24,6 +24,18 @@ class Measured:
     cpu_seconds: float
     peak_bytes: int  # resident, of the process and its children together
     result: dict[str, Any] = field(default_factory=dict)
+    #: When each sample was taken, by the clock, and what was resident then.
+    samples: list[tuple[float, int]] = field(default_factory=list, repr=False)
+
+    @property
+    def step_peaks(self) -> dict[str, int]:
+        """Peak of each step, from the times at which the worker says that they ended."""
+        peaks = {}
+        begun = float(self.result.get("begun", 0.0))
+        for step, ended in self.result.get("ended", {}).items():
+            peaks[step] = max((n for at, n in self.samples if begun <= at <= ended), default=0)
+            begun = ended
+        return peaks
 
     @property
     def steps(self) -> dict[str, float]:
@@ -48,16 +60,19 @@ def run(world: Path, work: str, *arguments: str) -> Measured:
         stdout=subprocess.PIPE, env=environment, text=True,
     ) as process:  # fmt: skip
         watched = psutil.Process(process.pid)
-        peak, cpu = 0, 0.0
+        samples: list[tuple[float, int]] = []
+        cpu = 0.0
         while process.poll() is None:
-            peak, cpu = max(peak, _resident(watched)), max(cpu, _cpu(watched))
+            samples.append((time.time(), _resident(watched)))
+            cpu = max(cpu, _cpu(watched))
             time.sleep(_SAMPLE_SECONDS)
         seconds = time.perf_counter() - started
         assert process.stdout is not None
         said = process.stdout.read()
     if process.returncode != 0:
         raise WorkerFailed(f"{work} on {world.name} ended with {process.returncode}")
-    return Measured(seconds, cpu, peak, json.loads(said.strip().splitlines()[-1]))
+    peak = max(resident for _, resident in samples)
+    return Measured(seconds, cpu, peak, json.loads(said.strip().splitlines()[-1]), samples)
 
 
 def _resident(process: psutil.Process) -> int:

@@ -27,6 +27,9 @@ def summary(
     return {
         "requests": requests,
         "steps": steps,
+        "step_peaks_gb": {
+            name: max(night.step_peaks[name] for night in nights) / GB for name in steps
+        },
         "night_seconds": whole,
         "night_cpu_seconds": median(night.cpu_seconds for night in nights),
         "rollups_seconds": ours,
@@ -45,10 +48,12 @@ def markdown(summaries: list[dict[str, Any]], machine: str) -> str:
     lines = ["# Benchmark", "", machine, ""]
     for found in summaries:
         requests = found["requests"]
-        lines += [f"## {requests:,} requests", "", "| step | seconds | requests/s |",
-                  "| --- | ---: | ---: |"]  # fmt: skip
+        lines += [f"## {requests:,} requests", "", "| step | seconds | requests/s | peak GB |",
+                  "| --- | ---: | ---: | ---: |"]  # fmt: skip
+        peaks = found["step_peaks_gb"] | {"all": found["peak_gb"]}
         lines += [
-            f"| {name} | {seconds:.1f} | {requests / max(seconds, 0.001):,.0f} |"
+            f"| {name} | {seconds:.1f} | {requests / max(seconds, 0.001):,.0f} | "
+            f"{peaks[name]:.2f} |"
             for name, seconds in (*found["steps"].items(), ("all", found["night_seconds"]))
         ]
         lines += ["", "| rollups | median s | range s | process CPU s | peak GB |",

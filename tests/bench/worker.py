@@ -43,14 +43,17 @@ def night(world: Path) -> dict[str, Any]:
     settings = Settings(lake=str(world / "lake"), landing=str(world / "landing"))
     steps: dict[str, float] = {}
     rows: dict[str, int] = {}
+    ended: dict[str, float] = {}
 
     def progress(date: dt.date, step: str, seconds: float, written: dict[str, int]) -> None:
         steps[step] = seconds
+        ended[step] = time.time()
         rows.update(written)
         print(f"{step} {seconds:.1f} s", file=sys.stderr, flush=True)
 
+    begun = time.time()
     run_nights(settings, [DATE], progress)
-    return {"steps": steps, "rows": rows}
+    return {"steps": steps, "rows": rows, "begun": begun, "ended": ended}
 
 
 def rollups(world: Path) -> dict[str, Any]:
