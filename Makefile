@@ -29,7 +29,7 @@ demo: install ## a month of a simulated API through everything, and what it foun
 	@$(BIN)/python infra/demo.py --folder $(BUILD)/demo
 
 test: install ## every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: install ## lint and types, changes nothing
 	$(BIN)/ruff check .

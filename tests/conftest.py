@@ -31,6 +31,23 @@ if TYPE_CHECKING:
 NIGHT = dt.date(2026, 5, 3)
 
 
+#: Files that take minutes each, so begun first: begun last, one worker would wait for the other.
+_LONGEST = (
+    "tests/engines/test_same_tables.py",
+    "tests/dags/test_real_scheduler.py",
+    "tests/spark/",
+    "tests/real/",
+    "tests/reruns/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        return next((at for at, path in enumerate(_LONGEST) if path in item.nodeid), len(_LONGEST))
+
+    items.sort(key=place)
+
+
 @pytest.fixture(autouse=True)
 def own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep the developer's own settings out of tests, and tests out of the developer's."""
