@@ -333,6 +333,26 @@ def prior(out: str) -> None:
 
 
 @cli.command()
+@click.option("--worlds", "names", multiple=True, metavar="NAME",
+              help="A world to judge on; may be given again. All by default.")  # fmt: skip
+@click.option("--small", is_flag=True, help="One small world, for a quick look.")
+@click.option("--out", type=FOLDER, default="build/lab", show_default=True)
+def lab(names: tuple[str, ...], small: bool, out: str) -> None:
+    """Judge detection on simulated worlds whose truth is known.
+
+    Worlds that this code has run before are only reported again.
+
+    \b
+    Examples:
+      stillwatch lab --worlds open --worlds clothes --out build/lab
+      stillwatch lab --small --out build/lab
+    """
+    from jobs.lab.command import run_lab
+
+    run_lab(names, small, Path(out), _say)
+
+
+@cli.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
     """Print what makes SHELL complete this command.
