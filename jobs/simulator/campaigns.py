@@ -16,13 +16,35 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from jobs.simulator.honest import BUILDING, CURIOUS, chat, split_groups
+from jobs.simulator.honest import (
+    BUILDING,
+    CURIOUS,
+    DEVELOPER_GATEWAYS,
+    PRIVATE_KYC,
+    PRIVATE_PAYMENTS,
+    PRIVATE_PLANS,
+    chat,
+    split_groups,
+)
 from jobs.simulator.infrastructure import CLOUDS, HOME_NETWORKS, PROXIES
-from jobs.simulator.population import AROUND, DAY, FOREVER, SHIFT, Ints, Population
+from jobs.simulator.lookalikes import harness_lengths
+from jobs.simulator.population import (
+    AROUND,
+    DAY,
+    FOREVER,
+    HARNESS_GATEWAYS,
+    HARNESS_VERSIONS,
+    SHIFT,
+    WORKLOAD_FIELDS,
+    Ints,
+    Population,
+)
 from jobs.simulator.settings import TACTICS, CampaignPlan, WorldSettings
 
 TEACHING: Final = {"reasoning": 34, "rubric_grading": 22, "judged_pair": 14, "maths": 15,
                    "coding": 15}  # fmt: skip
+WORKING_SHARE: Final = 0.97  # of weekdays on which an account of an operation works
+LENDERS_LOG_SPREAD: Final = 0.9  # of developers' volumes, who lend in proportion
 AGENTIC: Final = {"agentic": 38, "coding": 27, "tool_use": 25, "debugging": 10}
 CENSOR: Final = {"censor_rewrite": 70, "translation": 15, "classification": 15}
 BROAD: Final = {"reasoning": 14, "coding": 18, "maths": 12, "question": 16, "role_play": 10,
@@ -37,34 +59,43 @@ class Tactic:
     even: bool = True  # load spread evenly over accounts by a scheduler
     dispersion: float = 0.12
     cover_share: float = 0.0  # of an account's requests: ordinary customers' traffic
+    clean_cover: bool = False  # which has nothing of the work's openings, tools and settings
+    lent_share: float = 0.0  # of seats: an honest customer's account, lent while in use
     ban_rate: float = 0.03  # of accounts a day, once a labelled campaign is being looked into
     replace_after_s: float = 3_600.0  # until the next account takes over a banned one's seat
     life_days: float = 0.0  # rolling roster: days until an account hands over; 0: never
     sleep_days: float = 0.0  # days of harmless use before the work begins
+    sleep_spread: float = 0.0  # up to this share of them less, each account its own
     aged_share: float = 0.1  # of accounts: bought, signed up long ago
     signup_burst_s: float = 6 * 3_600.0  # sign-ups of one wave fall within
     # Networks: homes (one each), residential (exits in many homes), proxy, cloud.
     network: str = "residential"
     exits_per_account: float = 2.5
+    own_exit_share: float = 0.0  # of seats: one address of a home, which nobody else uses
     roster: int = 6  # machines behind the exits
     leak_share: float = 0.02  # of sessions that show a machine of the roster
     # Identity.
     accounts_per_card: float = 1.0
     accounts_per_phone: float = 1.0
+    own_instrument_share: float = 0.0  # of seats: a card and a phone of their own
     mail_domains: int = 0  # throw-away domains; 0: free mail
     same_shape: bool = False  # of the mail address's local part
     prepaid: float = 0.3
     plan: int = 1
+    customers_plans: bool = False  # plans, verification and gateways as private customers'
     # Client and settings: of its own making, or like customers'.
     clients: int = 2  # rare clients; 0: popular ones, as customers have
     own_settings: bool = True
     own_lengths: bool = True
     max_tokens: int = 4096
+    harness_share: float = 0.0  # of seats: through the most popular agent harness, as it is
     # Content.
     mix: dict[str, float] = dataclasses.field(default_factory=lambda: dict(BROAD))
     narrow: int = 2  # templates a capability; 0: all
     paraphrase: float = 0.25
+    synonyms: float = 0.0  # share of the words that have a synonym: it stands in their place
     languages: tuple[str, ...] = ("en",)
+    translated: float = 0.0  # share of work prompts dealt over all the world's languages
     openings: int = 3  # shared openings
     opening_share: float = 0.8  # of work prompts behind one of them
     closing_share: float = 0.3
@@ -77,12 +108,32 @@ class Tactic:
     shifts: int = 1  # groups of accounts that work one after another
     synchronised: bool = False  # sessions of a shift start together
     jitter_s: float = 120.0
+    synchrony: float = 1.0  # share of a synchronised operation's sessions that start together
+    zone_spread_h: float = 0.0  # over which accounts' shifts are spread; 24: round the world
     sessions: float = 4.0
     customers_hours: bool = False  # each account has hours of its own
     weekend: float = 0.95
     # The new model.
     migrate_share: float = 0.3
     migrate_days: float = 1.0
+
+    @property
+    def work_a_day(self) -> float:
+        """Work requests an account and day, weekends included, while the account works."""
+        week = (5 + 2 * self.weekend) / 7
+        return self.requests_per_day * (1 - self.cover_share) * WORKING_SHARE * week
+
+    def card_count(self, accounts: int, own: int) -> int:
+        """Payment instruments of so many accounts, `own` of which have one of their own."""
+        return own + max(min(1, accounts - own), round((accounts - own) / self.accounts_per_card))
+
+    def phone_count(self, accounts: int, own: int) -> int:
+        """As `card_count`, for phone numbers."""
+        return own + max(min(1, accounts - own), round((accounts - own) / self.accounts_per_phone))
+
+    def exit_count(self, seats: int) -> int:
+        """Addresses behind so many seats, exits of their own aside."""
+        return max(2, round(seats * self.exits_per_account))
 
 
 CATALOGUE: Final[dict[str, Tactic]] = {
@@ -126,6 +177,11 @@ CATALOGUE: Final[dict[str, Tactic]] = {
     ),
 }  # fmt: skip
 assert set(CATALOGUE) == set(TACTICS)
+
+
+def share_of_seats(share: float, seats: int) -> int:
+    """How many seats a share of them is; they are the first ones."""
+    return round(share * seats)
 
 
 @dataclass(frozen=True)
@@ -191,7 +247,9 @@ def tenures(
             if tactic.life_days > 0:
                 end = begin + int(rng.uniform(0.6, 1.4) * tactic.life_days * DAY)
             if plan.labelled and tactic.ban_rate > 0:
-                found = max(begin, start + 3 * DAY, 0)
+                # Nobody is found out before there is work to be found.
+                asleep = int(tactic.sleep_days * DAY)
+                found = max(begin + asleep, start + asleep + 3 * DAY, 0)
                 ban = found + int(rng.exponential(1 / tactic.ban_rate) * DAY)
                 if ban < min(end, horizon):
                     end, suspended = ban, True
@@ -215,33 +273,95 @@ def settle_campaign(population: Population, plan: CampaignPlan, number: int) -> 
     work = _work(population, tactic, who, tenure, plan.accounts)
     begin, end = tenure.begin_s, np.full(count, FOREVER)
     if tactic.sleep_days > 0:
-        asleep = dict(work)
+        asleep = {} if tactic.clean_cover else dict(work)
         begin = tenure.begin_s + int(tactic.sleep_days * DAY)
+        if tactic.sleep_spread > 0:
+            less = tactic.sleep_days * tactic.sleep_spread * rng.random(count)
+            begin = begin - (less * DAY).astype(np.int64)
         end = begin
         asleep.update(_clothes(population, who, tactic), rate=4.0, begin_s=tenure.begin_s,
                       end_s=end, work=False)  # fmt: skip
         population.workloads.append(count, **asleep)
+    population.accounts.columns()["work_s"][index] = begin
+    lent = tenure.seat < share_of_seats(tactic.lent_share, plan.accounts)
+    volume = np.ones(count)
+    if lent.any():
+        volume[lent] = _settle_lenders(population, tactic, index[lent])
     # Part of the work may be phrased as customers phrase theirs.
     parts = [(tactic.template_share, True), (1 - tactic.template_share, False)]
     for share, own_phrasing in parts:
         if share <= 0:
             continue
         part = dict(work)
-        part.update(begin_s=begin, work=True,
-                    rate=tactic.requests_per_day * (1 - tactic.cover_share) * share)  # fmt: skip
+        part.update(
+            begin_s=begin,
+            work=True,
+            rate=tactic.requests_per_day * (1 - tactic.cover_share) * share * volume,
+        )
         if not own_phrasing:
             part.update(narrow=0, paraphrase=1.0, preamble_share=0.0, closing=0,
                         style=population.keys(count))  # fmt: skip
         population.workloads.append(count, **part)
     if tactic.cover_share > 0:
-        cover = dict(work)
+        cover = {} if tactic.clean_cover else dict(work)
+        # A lent account has its owner's traffic already.
         cover.update(_clothes(population, who, tactic), begin_s=begin, work=False,
-                     rate=tactic.requests_per_day * tactic.cover_share)  # fmt: skip
+                     rate=tactic.requests_per_day * tactic.cover_share * ~lent)  # fmt: skip
         population.workloads.append(count, **cover)
     return Operation(
         f"D{number:02d}-{plan.tactic}", "distillation", plan.tactic, plan.start_day, plan.end_day,
         plan.labelled, f"op-{population.name()}-{population.name()}",
     )  # fmt: skip
+
+
+def _settle_lenders(population: Population, tactic: Tactic, index: Ints) -> NDArray[np.float64]:
+    """Settle the lenders' own traffic; returns each one's volume beside the mean.
+
+    A lender goes on as the developer it is, from its own home with its own client. It lends in
+    proportion to what it uses, so that `cover_share` of the account's traffic stays its own.
+    """
+    rng = population.rng
+    count = len(index)
+    countries = population.accounts.columns()["country"][index]
+    home, size = population.homes(countries)
+    mobile, mobile_size = population.carriers(countries)
+    who = {
+        "account": index, "pool1": home, "size1": size, "pool2": mobile, "size2": mobile_size,
+        "style": population.keys(count), "language": population.languages(countries),
+        "topic": population.topics(count),
+    }  # fmt: skip
+    volume: NDArray[np.float64] = rng.lognormal(
+        -0.5 * LENDERS_LOG_SPREAD**2, LENDERS_LOG_SPREAD, count
+    )
+    if tactic.cover_share > 0:
+        columns = chat(population, who, np.zeros(count, bool))
+        columns.update(rate=tactic.requests_per_day * tactic.cover_share * volume, sessions=2.5,
+                       mix=population.mixture(BUILDING), again=0.05, errors=0.04)  # fmt: skip
+        population.workloads.append(count, **columns)
+    return volume
+
+
+def _private(population: Population, tenure: Tenure, lent: NDArray[np.bool_]) -> dict[str, Any]:
+    """Identities of private customers; who lends its account has had it for long."""
+    rng = population.rng
+    count = len(lent)
+    plan = rng.choice([0, 1, 2], count, p=PRIVATE_PLANS)
+    kyc = rng.choice([0, 1, 2, 3], count, p=PRIVATE_KYC)
+    paying = plan > 0
+    age = ((rng.exponential(220, count) + 1) * DAY).astype(np.int64)
+    numbers: dict[str, Any] = {
+        "plan": plan,
+        "kyc": kyc,
+        "phone": np.where(kyc >= 2, population.keys(count), 0),
+        "payment": np.where(paying, population.keys(count), 0),
+        "payment_type": np.where(paying, rng.choice([1, 2, 4], count, p=PRIVATE_PAYMENTS), 0),
+        "gateway": rng.choice(5, count, p=DEVELOPER_GATEWAYS),
+    }
+    if lent.any():
+        numbers["email_domain"], numbers["email_shape"] = population.mail(count)
+        numbers["created_s"] = tenure.begin_s - age
+        numbers["begin_s"] = numbers["created_s"] + 3_600
+    return numbers
 
 
 def _accounts(
@@ -268,11 +388,12 @@ def _accounts(
     if tactic.same_shape:
         shapes = np.where(rng.random(count) < 0.85, "aaaaaaa9999", shapes)
     countries = population.countries(count)
-    phones = population.keys(max(1, round(count / tactic.accounts_per_phone)))
-    cards = population.keys(max(1, round(count / tactic.accounts_per_card)))
+    own = tenure.seat < share_of_seats(tactic.own_instrument_share, plan.accounts)
+    phones = population.keys(max(1, tactic.phone_count(count, int(own.sum())) - int(own.sum())))
+    cards = population.keys(max(1, tactic.card_count(count, int(own.sum())) - int(own.sum())))
     kyc = np.where(rng.random(count) < 0.8, 2, 1)
     start, size = population.homes(countries)
-    numbers = {
+    numbers: dict[str, Any] = {
         "key": population.keys(count),
         "created_s": created,
         "begin_s": tenure.begin_s,
@@ -293,7 +414,19 @@ def _accounts(
         "campaign": number,
         "role": np.where(first, "founder", "replacement"),
     }
-    index = population.accounts.append(count, **numbers)
+    if own.any():
+        numbers["payment"] = np.where(own, population.keys(count), numbers["payment"])
+        numbers["phone"] = np.where(own & (kyc >= 2), population.keys(count), numbers["phone"])
+    if tactic.harness_share > 0:
+        behind = tenure.seat < share_of_seats(tactic.harness_share, plan.accounts)
+        gateway = rng.choice(5, count, p=HARNESS_GATEWAYS)
+        numbers["gateway"] = np.where(behind, gateway, numbers["gateway"])
+    lent = tenure.seat < share_of_seats(tactic.lent_share, plan.accounts)
+    if lent.any() or tactic.customers_plans:
+        for name, values in _private(population, tenure, lent).items():
+            chosen = lent | (tactic.customers_plans and name not in ("created_s", "begin_s"))
+            numbers[name] = np.where(chosen, values, numbers[name])
+    index = population.accounts.append(count, seat=tenure.seat, **numbers)
     replaces = population.accounts.columns()["replaces"]
     replaces[index] = np.where(first, -1, index[tenure.previous])
     return index
@@ -307,7 +440,8 @@ def _networks(
     count = len(index)
     countries = population.accounts.columns()["country"][index]
     seats = int(tenure.seat.max()) + 1
-    exits = max(2, round(seats * tactic.exits_per_account))
+    own = tenure.seat < share_of_seats(tactic.own_exit_share, seats)
+    exits = tactic.exit_count(seats - share_of_seats(tactic.own_exit_share, seats))
     if tactic.network == "homes":
         start, size = population.homes(countries)
     elif tactic.network == "cloud":
@@ -330,9 +464,14 @@ def _networks(
         hub = population.proxy_hub(int(rng.integers(6)))
         start = np.where(tenure.seat % 3 == 0, hub.start, start)
         size = np.where(tenure.seat % 3 == 0, hub.size, size)
+    if own.any():
+        start = np.where(own, population.homes(countries)[0], start)
+        size = np.where(own, 1, size)
     return {
         "account": index,
-        "pool1": start, "size1": size, "pool2": machines.start, "size2": machines.size,
+        "pool1": start, "size1": size,
+        # Who has an exit of its own never shows a machine of the roster.
+        "pool2": np.where(own, start, machines.start), "size2": np.where(own, 1, machines.size),
         "second": tactic.leak_share,
         "style": population.keys(count),
         "language": population.languages(countries),
@@ -356,6 +495,7 @@ def _work(
     rng = population.rng
     count = len(who["account"])
     columns = chat(population, who, np.zeros(count, bool))
+    lengths = {name: columns[name] for name in ("in_sd", "out_sd")}
     key = population.keys(1)[0]  # the operation's one phrasing, shared by all accounts
     spoken = population.settings.languages
     tongues = [i for i, lang in enumerate(("en", "de", "es", "fr", "zh"))
@@ -365,7 +505,8 @@ def _work(
         mix=population.mixture(tactic.mix), narrow=tactic.narrow, breadth=20, topic=0,
         paraphrase=tactic.paraphrase, body_chars=tactic.body_chars, again=0.002,
         conversations=rng.random(count) < 0.5, turns=1.0, even=tactic.even,
-        dispersion=tactic.dispersion, weekend=tactic.weekend, active=0.97, errors=0.01,
+        dispersion=tactic.dispersion, weekend=tactic.weekend, active=WORKING_SHARE, errors=0.01,
+        synonyms=tactic.synonyms, translated=tactic.translated,
         language=rng.choice(tongues, count), english=0.2 if tongues != [0] else 0.0,
         preamble=population.openings("operation", openings), preamble_count=openings,
         preamble_share=tactic.opening_share, tools=tactic.tools, sessions=tactic.sessions,
@@ -394,13 +535,25 @@ def _work(
         )  # fmt: skip
     if tactic.own_lengths:
         columns.update(in_mu=6.0, in_sd=0.45, out_mu=6.9, out_sd=0.5)
+    if tactic.harness_share > 0:
+        behind = tenure.seat < share_of_seats(tactic.harness_share, seats)
+        version = rng.choice(len(HARNESS_VERSIONS), count, p=HARNESS_VERSIONS)
+        copied = {**population.harness().columns(version), **lengths,
+                  **harness_lengths(rng, count)}  # fmt: skip
+        for name, values in copied.items():
+            kept = columns.get(name, WORKLOAD_FIELDS[name][1])
+            columns[name] = np.where(behind, values, kept)
     if not tactic.customers_hours:
         group = tenure.seat % max(1, tactic.shifts)
         start = (tactic.shift_start_h + group * tactic.shift_h) % 24
-        columns.update(shape=SHIFT, centre_h=start, width_h=tactic.shift_h, gap_s=70.0)
+        if tactic.zone_spread_h > 0:
+            start = (start + tactic.zone_spread_h * rng.random(count)) % 24
+        columns.update(shape=SHIFT, centre_h=start, width_h=tactic.shift_h)
+        columns["gap_s"] = columns["gap_s"] if tactic.harness_share > 0 else 70.0
         if tactic.synchronised:
             # Group numbers only need to differ between operations and shifts.
-            columns.update(sync_group=(int(key) % 2**40) * 8 + group, jitter_s=tactic.jitter_s)
+            columns.update(sync_group=(int(key) % 2**40) * 8 + group, jitter_s=tactic.jitter_s,
+                           synchrony=tactic.synchrony)  # fmt: skip
     else:
         columns.update(shape=AROUND)
     return columns

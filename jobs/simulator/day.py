@@ -7,7 +7,7 @@ the landing of any day can be made without making the days before it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +155,8 @@ def draw(world: World, day: int, stream: int, share: float, part: int = 0) -> Re
     conversation = np.where(w["conversations"][row], mix(key[begins], 5), np.uint64(0))
 
     prompt, chars = _prompts(world, row, key, turn, rng)
+    if world.has_corpora:
+        prompt, chars = _given_prompts(world, row, key, time_us, (day, stream), prompt, chars)
     spread = rng.normal(size=(2, count))
     history = 1 + 0.35 * np.minimum(turn, 12)
     tokens_in = np.exp(w["in_mu"][row] + w["in_sd"][row] * spread[0]) * history
@@ -264,7 +266,9 @@ def _session_starts(
     # Workloads of one group follow one timetable: the day's k-th session starts for all at once.
     group = w["sync_group"][owner]
     timetable = unit(mix(mix(group.astype(np.uint64), local.astype(np.uint64)), day + _EPOCH_DAY))
-    together = group >= 0
+    # The hash of a session says whether it keeps to it; of habits, not of the generator's draw.
+    strays = unit(mix(mix(owner.astype(np.uint64), local.astype(np.uint64)), day + 2 * _EPOCH_DAY))
+    together = (group >= 0) & (strays < w["synchrony"][owner])
     uniform = np.where(together, timetable, uniform)
     jitter = np.where(together, jitter, 0.0)
     centre, width = w["centre_h"][owner], w["width_h"][owner]
@@ -302,6 +306,8 @@ def _prompts(
     capability = np.where(lean & world.followups, _FOLLOWUP, capability)
     english = (unit(mix(text, 46)) < w["english"][row]) & world.english
     language = np.where(english, 0, w["language"][row])
+    spoken = world.spoken[pick(mix(text, 53), len(world.spoken))]
+    language = np.where(unit(mix(text, 52)) < w["translated"][row], spoken, language)
     template = world.grammar.choose_templates(
         text, w["style"][row], capability, language, w["narrow"][row]
     )
@@ -315,10 +321,60 @@ def _prompts(
     prompt = PromptRows(
         key=text, style=w["style"][row], template=template, topic=topic,
         paraphrase=(w["paraphrase"][row] * world.settings.paraphrase).astype(np.float32),
-        units=whole, preamble=np.where(opened, preamble, 0), closing=w["closing"][row],
+        synonyms=w["synonyms"][row].astype(np.float32), units=whole,
+        preamble=np.where(opened, preamble, 0), closing=w["closing"][row],
     )  # fmt: skip
     body = np.where(world.grammar.has_body[template], whole, 0)
     return prompt, HEAD_CHARS * 0.6 + body * UNIT_CHARS
+
+
+def _given_prompts(
+    world: World,
+    row: Ints,
+    key: Keys,
+    time_us: Ints,
+    drawn: tuple[int, int],
+    prompt: PromptRows,
+    chars: Floats,
+) -> tuple[PromptRows, Floats]:
+    """Put prompts of a list in the place of the grammar's, for workloads that have one.
+
+    A workload takes its list's prompts in the order of its requests, day after day. Late and
+    repeated records, drawn apart, are of the same stretch of the list as the rest of their day.
+    """
+    w = world.workloads
+    day, stream = drawn
+    size = w["corpus_size"][row]
+    given = size > 0
+    stride = 1 + np.ceil(1.3 * w["rate"] * world.scale).astype(np.int64)[row]
+    order = np.lexsort((time_us, row))
+    ordered = row[order]
+    first = np.ones(len(row), bool)
+    first[1:] = ordered[1:] != ordered[:-1]
+    rank = np.empty(len(row), np.int64)
+    at = np.arange(len(row))
+    rank[order] = at - np.maximum.accumulate(np.where(first, at, 0))
+    if stream != _ON_TIME:
+        rank = pick(mix(key, 71), stride)
+    item = w["corpus_at"][row] + (day + _EPOCH_DAY) * stride + rank
+    # Who works through a list of its own (a test set, homework) has a stretch of the corpus.
+    listed = w["list_size"][row]
+    own = pick(mix(w["list_key"][row], 72), np.maximum(size, 1))
+    item = np.where(listed > 0, own + pick(mix(key, 42), np.maximum(listed, 1)), item)
+    index = w["corpus_start"][row] + item % np.maximum(size, 1)
+    zero = np.zeros(len(row), np.int64)
+    chars = chars.copy()
+    chars[given] = world.grammar.given_chars(index[given])
+    return (
+        replace(
+            prompt,
+            template=np.where(given, world.grammar.given_template, prompt.template),
+            units=np.where(given, zero, prompt.units),
+            preamble=np.where(given, index, prompt.preamble),
+            closing=np.where(given, zero, prompt.closing),
+        ),
+        chars,
+    )
 
 
 # Settings that honest people switch between when they play.

@@ -66,11 +66,26 @@ ENTERPRISE: Final = {"extraction": 40, "summary": 25, "classification": 15, "ema
 ATTACKS: Final = {"red_team": 60, "role_play": 22, "question": 10, "coding": 8}
 
 
+# Of private people: shares of plans (none, credits, pay as you go), levels of verification, types
+# of payment (card, prepaid, crypto); and the gateways of developers.
+PRIVATE_PLANS: Final = (0.35, 0.2, 0.45)
+PRIVATE_KYC: Final = (0.02, 0.43, 0.47, 0.08)
+PRIVATE_PAYMENTS: Final = (0.9, 0.08, 0.02)
+DEVELOPER_GATEWAYS: Final = (0.55, 0.1, 0.1, 0.12, 0.13)
+
+
 def settle_honest(population: Population, count: int) -> None:
     """Settle `count` honest accounts of the kinds the settings ask for."""
-    kinds = population.settings.honest_kinds
-    total = sum(SHARES[kind][0] for kind in kinds)
-    numbers = {kind: max(SHARES[kind][1], int(count * SHARES[kind][0] / total)) for kind in kinds}
+    settings = population.settings
+    shares = {
+        kind: (SHARES[kind][0] * settings.honest_weight(kind), SHARES[kind][1])
+        for kind in settings.honest_kinds
+        if settings.honest_weight(kind) > 0
+    }
+    total = sum(share for share, _ in shares.values())
+    numbers = {
+        kind: max(least, int(count * share / total)) for kind, (share, least) in shares.items()
+    }
     largest = max(numbers, key=lambda kind: numbers[kind])
     numbers[largest] = max(1, count - sum(n for kind, n in numbers.items() if kind != largest))
     for kind, number in numbers.items():
@@ -114,8 +129,8 @@ def people(population: Population, count: int, kind: str, **columns: Any) -> dic
     # Families and couples pay with one card.
     shared = rng.random(count) < 0.04
     cards = np.where(shared & (np.arange(count) > 0), np.roll(cards, 1), cards)
-    plan = rng.choice([0, 1, 2], count, p=[0.35, 0.2, 0.45])
-    kyc = rng.choice([0, 1, 2, 3], count, p=[0.02, 0.43, 0.47, 0.08])
+    plan = rng.choice([0, 1, 2], count, p=PRIVATE_PLANS)
+    kyc = rng.choice([0, 1, 2, 3], count, p=PRIVATE_KYC)
     paying = plan > 0
     began = created(population, count)
     values: dict[str, Any] = {
@@ -128,7 +143,7 @@ def people(population: Population, count: int, kind: str, **columns: Any) -> dic
         "email_shape": shapes,
         "phone": np.where(kyc >= 2, phones, 0),
         "payment": np.where(paying, cards, 0),
-        "payment_type": np.where(paying, rng.choice([1, 2, 4], count, p=[0.9, 0.08, 0.02]), 0),
+        "payment_type": np.where(paying, rng.choice([1, 2, 4], count, p=PRIVATE_PAYMENTS), 0),
         "signup_address": start1 + rng.integers(0, 2**31, count) % size1,
         "gateway": rng.choice(5, count, p=[0.35, 0.4, 0.06, 0.09, 0.1]),
         "withhold_text": rng.random(count) < 0.02,
@@ -283,7 +298,7 @@ def _through_proxy(population: Population, columns: dict[str, Any], share: float
 def _developers(population: Population, count: int) -> None:
     rng = population.rng
     who = people(population, count, "developer",
-                 gateway=rng.choice(5, count, p=[0.55, 0.1, 0.1, 0.12, 0.13]))  # fmt: skip
+                 gateway=rng.choice(5, count, p=DEVELOPER_GATEWAYS))  # fmt: skip
     columns = chat(population, who, np.zeros(count, bool))
     columns.update(rate=rng.lognormal(np.log(5), 0.9, count), active=rng.beta(2, 3, count),
                    weekend=rng.uniform(0.1, 0.8, count), mix=population.mixture(BUILDING),

@@ -47,13 +47,15 @@ def write_labels(
             begin, end = int(accounts["begin_s"][account]), int(accounts["end_s"][account])
             known = operation.known_as if rng.random() < 0.85 else None
             if accounts["suspended"][account]:
+                if settings.label_share is not None and rng.random() >= settings.label_share:
+                    continue
                 at = end + int(rng.exponential(0.4) * DAY)
                 rows.append((account, operation.class_, at, "confirmed_ban", known, 0.95))
                 continue
             # An account not banned is found, if ever, days after it began.
             share = 1.0 if operation.class_ == "distillation" else 0.7
             draw = rng.random()
-            at = max(begin, 0) + int(rng.gamma(3.0, 2.0) * DAY)
+            at = max(begin, int(accounts["work_s"][account]), 0) + int(rng.gamma(3.0, 2.0) * DAY)
             if draw < ANALYST_SHARE * share:
                 confidence = float(np.round(rng.uniform(0.6, 0.95), 2))
                 rows.append((account, operation.class_, at, "analyst", known, confidence))
@@ -65,19 +67,25 @@ def write_labels(
     for account in honest[rng.random(len(honest)) < checked].tolist():
         begin = max(int(accounts["begin_s"][account]), 0)
         at = begin + int(rng.uniform(0.2, max(1.0, settings.label_horizon)) * DAY)
-        source = "analyst" if rng.random() < 0.7 else "appeal_upheld"
-        rows.append((account, "benign", at, source, None, 0.9))
+        by = "analyst" if rng.random() < 0.7 else "appeal_upheld"
+        rows.append((account, "benign", at, by, None, 0.9))
     rows = [row for row in rows if row[2] <= horizon]
     rows.sort(key=lambda row: (row[2], row[0]))
     count = len(rows)
     label = np.array([row[1] for row in rows], object)
     wrong = rng.random(count) < settings.label_noise
-    label = np.where(wrong, np.where(label == "benign", "distillation", "benign"), label)
+    cleared, accused = wrong & (label != "benign"), wrong & (label == "benign")
+    label = np.where(accused, "distillation", np.where(cleared, "benign", label))
+    # A wrong label looks like a right one: who is cleared belongs to no campaign any more.
+    source: NDArray[Any] = np.array([row[3] for row in rows], object)
+    source[accused], source[cleared] = "analyst", "appeal_upheld"
+    campaign: NDArray[Any] = np.array([row[4] for row in rows], object)
+    campaign[cleared] = None
     return Labels(
         np.array([row[0] for row in rows], np.int64),
         label,
         np.array([row[2] for row in rows], np.int64),
-        np.array([row[3] for row in rows], object),
-        np.array([row[4] for row in rows], object),
+        source,
+        campaign,
         np.array([row[5] for row in rows], np.float64),
     )

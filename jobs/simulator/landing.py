@@ -164,7 +164,8 @@ def _response_text(world: World, rows: Requests, escaped: bool) -> pa.Array:
     zero = np.zeros(len(chosen), np.int64)
     answer = PromptRows(
         key=mix(rows.key[chosen], 72), style=prompt.style, template=template, topic=prompt.topic,
-        paraphrase=prompt.paraphrase, units=np.clip(rows.output_tokens[chosen] // 18, 1, 60),
+        paraphrase=prompt.paraphrase, synonyms=np.zeros(len(chosen), np.float32),
+        units=np.clip(rows.output_tokens[chosen] // 18, 1, 60),
         preamble=zero, closing=zero,
     )  # fmt: skip
     place = np.full(len(rows), -1, np.int64)

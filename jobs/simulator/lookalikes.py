@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from jobs.simulator.honest import (
     ATTACKS,
@@ -25,7 +26,13 @@ from jobs.simulator.honest import (
     settler,
     split_groups,
 )
-from jobs.simulator.population import AROUND, SHIFT, Population
+from jobs.simulator.population import (
+    AROUND,
+    HARNESS_GATEWAYS,
+    HARNESS_VERSIONS,
+    SHIFT,
+    Population,
+)
 
 # Everybody's traffic, as a router passes it on.
 EVERYBODY: Final = {
@@ -85,25 +92,33 @@ def _batch_enterprises(population: Population, count: int) -> None:
 def _agent_harness(population: Population, count: int) -> None:
     """Independent developers with one open-source coding agent: its client, tools, settings."""
     rng = population.rng
-    tools = population.clients.fingerprint()
-    name = population.name()
-    versions = [population.clients.add(f"{name}-agent/2.{v}", tools) for v in range(3)]
-    opening = population.openings("harness", 3)
-    prompt = population.keys(3)
-    who = people(population, count, "agent_harness",
-                 gateway=rng.choice(5, count, p=[0.6, 0.0, 0.12, 0.13, 0.15]))  # fmt: skip
-    columns = chat(population, who, np.zeros(count, bool))
-    version = rng.choice(3, count, p=[0.6, 0.3, 0.1])
-    columns.update(
-        rate=rng.lognormal(np.log(14), 0.9, count), active=rng.beta(2, 3, count), weekend=0.5,
-        sessions=1.8, gap_s=25.0, turns=12.0, client1=np.array(versions)[version],
-        client2=np.array(versions)[version], mix=population.mixture(CODING_AGENT),
-        tools=np.array([9, 9, 8])[version], temperature=0.0, max_tokens=8192, fidget=0.0,
-        stream=1.0, system=prompt[version], preamble=opening + version, preamble_share=0.35,
-        narrow=0, in_mu=8.2 + rng.normal(0, 0.4, count), out_mu=5.4 + rng.normal(0, 0.3, count),
-        adopt_day=rng.exponential(6, count), adopt_share=0.9,
-    )  # fmt: skip
-    population.workloads.append(count, **columns)
+    for number, size in enumerate(_popularity(count, population.settings.popular_tools or 1)):
+        harness = population.harness(number)
+        who = people(population, size, "agent_harness",
+                     gateway=rng.choice(5, size, p=HARNESS_GATEWAYS))  # fmt: skip
+        columns = chat(population, who, np.zeros(size, bool))
+        columns.update(harness.columns(rng.choice(3, size, p=HARNESS_VERSIONS)))
+        columns.update(
+            rate=rng.lognormal(np.log(14), 0.9, size), active=rng.beta(2, 3, size), weekend=0.5,
+            sessions=1.8, mix=population.mixture(CODING_AGENT), narrow=0,
+            **harness_lengths(rng, size),
+            adopt_day=rng.exponential(6, size), adopt_share=0.9,
+        )  # fmt: skip
+        population.workloads.append(size, **columns)
+
+
+def harness_lengths(rng: np.random.Generator, count: int) -> dict[str, NDArray[np.float64]]:
+    """Log tokens of what a harness sends, files of the user's included, and of its answers."""
+    return {"in_mu": 8.2 + rng.normal(0, 0.4, count), "out_mu": 5.4 + rng.normal(0, 0.3, count)}
+
+
+def _popularity(count: int, tools: int) -> list[int]:
+    """Split users over tools: the second has half as many as the first, the third a third."""
+    tools = min(tools, count)
+    share = 1 / np.arange(1, tools + 1)
+    sizes = 1 + np.floor((count - tools) * share / share.sum()).astype(int)
+    sizes[0] += count - sizes.sum()
+    return [int(size) for size in sizes]
 
 
 @settler("declared_router")

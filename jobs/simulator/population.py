@@ -75,6 +75,8 @@ ACCOUNT_FIELDS: Final[dict[str, tuple[Any, Any]]] = {
     "campaign": (np.int64, -1),  # index into World.campaigns; resale operations stand there too
     "role": (object, ""),
     "replaces": (np.int64, -1),
+    "work_s": (np.int64, -FOREVER),  # when its work for an operation begins
+    "seat": (np.int64, -1),  # of its campaign: its part of the work list
 }
 WORKLOAD_FIELDS: Final[dict[str, tuple[Any, Any]]] = {
     "account": (np.int64, 0),
@@ -91,6 +93,7 @@ WORKLOAD_FIELDS: Final[dict[str, tuple[Any, Any]]] = {
     "width_h": (np.float64, 4.0),  # spread; the shift's length for SHIFT
     "sync_group": (np.int64, -1),  # workloads of a group start their sessions together
     "jitter_s": (np.float64, 0.0),
+    "synchrony": (np.float64, 1.0),  # share of sessions that keep to the group's timetable
     "sessions": (np.float64, 1.5),  # a day
     "run_s": (np.float64, 0.0),  # seconds a session lasts; 0: gap_s decides
     "gap_s": (np.float64, 90.0),
@@ -121,17 +124,24 @@ WORKLOAD_FIELDS: Final[dict[str, tuple[Any, Any]]] = {
     "mix": (np.int64, 0),  # row of World.mixes
     "narrow": (np.int64, 0),  # templates a capability is asked with; 0: all
     "paraphrase": (np.float64, 0.6),
+    "synonyms": (np.float64, 0.0),  # share of words put in another word's place
     "style": (np.uint64, 0),
     "topic": (np.int64, 0),
     "breadth": (np.int64, 3),  # topics it comes back to
     "language": (np.int64, 0),
     "english": (np.float64, 0.3),  # share of prompts in English all the same
+    "translated": (np.float64, 0.0),  # share of prompts dealt over all the world's languages
     "preamble": (np.int64, 0),
     "preamble_count": (np.int64, 1),
     "preamble_share": (np.float64, 0.0),
     "closing": (np.int64, 0),
     "list_key": (np.uint64, 0),  # prompts come from a list of list_size; 0: always new
     "list_size": (np.int64, 0),
+    # A list of real prompts: it takes `corpus_size` of them in turn, from `corpus_start` on,
+    # starting at `corpus_at`; 0: the grammar writes its prompts.
+    "corpus_start": (np.int64, 0),
+    "corpus_size": (np.int64, 0),
+    "corpus_at": (np.int64, 0),
     "body_chars": (np.float64, 250.0),
     "again": (np.float64, 0.01),  # share of requests that repeat the one before
     "model": (np.int64, 2),
@@ -143,6 +153,29 @@ WORKLOAD_FIELDS: Final[dict[str, tuple[Any, Any]]] = {
     "errors": (np.float64, 0.015),
     "heavy": (np.bool_, False),  # scaled first when a world is told its volume
 }
+
+
+@dataclass(frozen=True)
+class Harness:
+    """An agent harness that many people run: what its requests have in common, by version."""
+
+    clients: Ints
+    opening: int  # of its first version, in the lexicon
+    system: NDArray[np.uint64]
+
+    def columns(self, version: Ints) -> dict[str, Any]:
+        """The workload columns of somebody who runs a version of it."""
+        return {
+            "client1": self.clients[version], "client2": self.clients[version],
+            "tools": np.array([9, 9, 8])[version], "temperature": 0.0, "top_p": np.nan,
+            "max_tokens": 8192, "fidget": 0.0, "stream": 1.0, "system": self.system[version],
+            "preamble": self.opening + version, "preamble_count": 1, "preamble_share": 0.35,
+            "gap_s": 25.0, "turns": 12.0, "conversations": True,
+        }  # fmt: skip
+
+
+HARNESS_VERSIONS: Final = (0.6, 0.3, 0.1)  # how many of a harness' users run each version
+HARNESS_GATEWAYS: Final = (0.6, 0.0, 0.12, 0.13, 0.15)  # through which they come, as GATEWAYS
 
 
 class Table:
@@ -193,6 +226,7 @@ class Population:
         self.grammar = Grammar(seed)
         self.mixes: list[NDArray[np.float64]] = []
         self._shared: dict[tuple[str, int], Pool] = {}
+        self._harnesses: dict[int, Harness] = {}
         self._names = np.random.default_rng([seed, 0x04])
 
     # ------------------------------------------------------------------ places
@@ -245,6 +279,19 @@ class Population:
         """Exits of one commercial proxy service, which honest people use as well."""
         asn = list(PROXIES)[number % len(PROXIES)]
         return self._hub("proxy", asn, lambda: self.addresses.pool(asn, PROXIES[asn], 240, 12))
+
+    def harness(self, number: int = 0) -> Harness:
+        """One popular open-source agent harness; 0 is the most popular one."""
+        if number not in self._harnesses:
+            fingerprint, name = self.clients.fingerprint(), self.name()
+            self._harnesses[number] = Harness(
+                clients=np.array(
+                    [self.clients.add(f"{name}-agent/2.{v}", fingerprint) for v in range(3)]
+                ),
+                opening=self.openings("harness", 3),
+                system=self.keys(3),
+            )
+        return self._harnesses[number]
 
     def university(self, number: int) -> tuple[Pool, str]:
         """A campus network and its country."""

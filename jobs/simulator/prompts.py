@@ -8,6 +8,7 @@ keys. Everything is index arithmetic on arrays; Arrow joins the pieces.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from jobs.simulator import words
 from jobs.simulator.hashing import mix, pick, unit
 from jobs.simulator.templates import CAPABILITIES, CLOSINGS, ENGLISH_TEMPLATES, PREAMBLES
+from jobs.simulator.thesaurus import substitute
 from jobs.simulator.tongues import TONGUE_TEMPLATES, TONGUES
 
 LANGUAGES: Final = ("en", "de", "es", "fr", "zh")
@@ -56,6 +58,7 @@ class PromptRows:
     template: NDArray[np.int64]
     topic: NDArray[np.int64]
     paraphrase: NDArray[np.float32]  # share of prompts that leave the habit, 0 to 1
+    synonyms: NDArray[np.float32]  # share of words that another word stands in for, 0 to 1
     units: NDArray[np.int64]  # body units
     preamble: NDArray[np.int64]  # lexicon index; 0 is the empty string
     closing: NDArray[np.int64]
@@ -75,6 +78,8 @@ class Grammar:
         self._drawers: dict[tuple[str, str], Drawer] = {}
         self._fill_drawers()
         self._compile()
+        self._given = Drawer(0, 0)  # prompts of corpora, one run of the lexicon
+        self._given_chars: list[int] = []
 
     # ------------------------------------------------------------------ lexicon
 
@@ -83,6 +88,24 @@ class Grammar:
         self._pieces.append(text)
         self._lexicon.clear()
         return len(self._pieces) - 1
+
+    def add_corpus(self, texts: Sequence[str]) -> Drawer:
+        """Put given prompts into the lexicon, one piece each; all corpora before `add`."""
+        start = len(self._pieces)
+        if self._given.size and start != self._given.start + self._given.size:
+            raise ValueError("corpora are added one after another, before any opening")
+        # Lone surrogates, which some collections hold, are no text that a file can keep.
+        self._pieces += [text.encode("utf-8", "replace").decode("utf-8") for text in texts]
+        self._given_chars += [len(text) for text in texts]
+        size = self._given.size + len(texts)
+        self._given = Drawer(self._given.start if self._given.size else start, size)
+        self._lexicon.clear()
+        return Drawer(start, len(texts))
+
+    def given_chars(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Characters of prompts of corpora, by their place in the lexicon."""
+        chars: NDArray[np.float64] = np.array(self._given_chars, np.float64)
+        return chars[index - self._given.start]
 
     def _drawer(self, lang: str, name: str, pieces: Sequence[str], topics: int = 1) -> None:
         size = len(pieces) // topics
@@ -274,6 +297,10 @@ class Grammar:
                 for i, text in enumerate(texts):
                     compiled.append((self._parts(text, lang), lang))
                     self.template_names.append(f"{capability}/{lang}/{i}")
+        # The last one has no parts: what is written is the opening alone, a given prompt.
+        self.given_template = len(compiled)
+        compiled.append(([], "en"))
+        self.template_names.append("given/en/0")
         width = max(len(parts) for parts, _ in compiled) + 2
         size = (len(compiled), width + 2)  # the last two columns are the body's unit
         self._start = np.zeros(size, np.int64)
@@ -346,9 +373,7 @@ class Grammar:
         if escaped not in self._lexicon:
             pieces = self._pieces
             if escaped:
-                pieces = [
-                    p.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") for p in pieces
-                ]
+                pieces = [json.dumps(p, ensure_ascii=False)[1:-1] for p in pieces]
             self._lexicon[escaped] = pa.array(pieces, pa.string())
         return self._lexicon[escaped]
 
@@ -376,7 +401,14 @@ class Grammar:
         index[offsets[1:] - 1] = rows.closing
         pieces = lexicon.take(pa.array(index))
         lists = pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pieces)
-        return pc.binary_join(lists, "")
+        texts = pc.binary_join(lists, "")
+        swaps = np.flatnonzero(rows.synonyms > 0)
+        if len(swaps) == 0:
+            return texts
+        said = substitute(texts.take(pa.array(swaps)), rows.key[swaps], rows.synonyms[swaps])
+        place = np.arange(len(texts))
+        place[swaps] = len(texts) + np.arange(len(swaps))
+        return pa.concat_arrays([texts, said]).take(pa.array(place))
 
     def _place_parts(
         self,

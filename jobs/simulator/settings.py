@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Final
@@ -58,6 +59,7 @@ class CampaignPlan:
     labelled: bool
     end_day: int | None = None
     changes: dict[str, object] = field(default_factory=dict)
+    corpus: str | None = None  # its list in `WorldSettings.text_corpora`; None: the tactic's name
 
 
 @dataclass(frozen=True)
@@ -74,11 +76,18 @@ class WorldSettings:
     campaigns: tuple[CampaignPlan, ...] | None = None  # instead of `tactics`, exactly these
     reseller: bool = True
     honest_kinds: tuple[str, ...] = HONEST_KINDS
+    # Multiplies the share of honest kinds, and of "reseller"; 0 leaves a kind out.
+    honest_weights: Mapping[str, float] | None = None
+    popular_tools: int | None = None  # agent harnesses that developers use; None: one
     launch_day: int | None = None  # of the new model; None: after four fifths of the days
     label_noise: float = 0.0  # share of labels that are wrong
+    label_share: float | None = None  # of a labelled campaign's banned accounts; None: all
     last_label_day: int | None = None  # None: after three fifths of the days
     capabilities: tuple[str, ...] | None = None  # prompt families; None: all
     languages: tuple[str, ...] = ("en", "de", "es", "fr", "zh")
+    # Prompts taken from lists, word for word, instead of the grammar: "honest", "support_bot",
+    # "distillation:<name>", the name being a plan's `corpus`. Who has no list keeps the grammar.
+    text_corpora: Mapping[str, Sequence[str]] | None = None
     paraphrase: float = 1.0  # scales how freely accounts vary their phrasing, 0 to 1
     prompt_chars: float = 340.0  # mean; 340 to 400 in public human prompts, 600 in benchmarks
     text: bool = True
@@ -97,6 +106,7 @@ class WorldSettings:
             ([*self.tactics, *plans], TACTICS, "tactic"),
             (self.honest_kinds, HONEST_KINDS, "honest kind"),
             (self.formats, FORMATS, "format"),
+            (self.honest_weights or (), (*HONEST_KINDS, "reseller"), "honest kind"),
         ):
             unknown = sorted(set(given) - set(known))
             if unknown:
@@ -105,6 +115,24 @@ class WorldSettings:
             raise ValueError("a world needs an honest kind and a format at least")
         if not 0 <= self.distillation_share <= 0.5:
             raise ValueError("distillation_share must lie between 0 and 0.5")
+        if any(weight < 0 for weight in (self.honest_weights or {}).values()):
+            raise ValueError("honest_weights must not be negative")
+        if not any(self.honest_weight(kind) for kind in self.honest_kinds):
+            raise ValueError("honest_weights leave no honest kind")
+        if self.popular_tools is not None and self.popular_tools < 1:
+            raise ValueError("popular_tools must be 1 at least")
+        if not 0 <= (1.0 if self.label_share is None else self.label_share) <= 1:
+            raise ValueError("label_share must lie between 0 and 1")
+        for name, texts in (self.text_corpora or {}).items():
+            if name not in ("honest", "support_bot") and not name.startswith("distillation:"):
+                raise ValueError(f"unknown corpus {name!r}: choose of honest, support_bot, "
+                                 "distillation:<name>")  # fmt: skip
+            if isinstance(texts, str) or not texts:
+                raise ValueError(f"corpus {name!r} must be a list of prompts, and not empty")
+
+    def honest_weight(self, kind: str) -> float:
+        """By how much the share of an honest kind, or of the reseller, is multiplied."""
+        return 1.0 if self.honest_weights is None else self.honest_weights.get(kind, 1.0)
 
     @property
     def launch(self) -> int:

@@ -20,12 +20,13 @@ from jobs.simulator.campaigns import (
     settle_campaign,
     settle_reseller,
 )
+from jobs.simulator.corpora import add_corpora, deal_corpora
 from jobs.simulator.day import draw, weekend
 from jobs.simulator.hashing import identifiers, mix
 from jobs.simulator.honest import settle_honest
 from jobs.simulator.labels import Labels, write_labels
 from jobs.simulator.population import Population
-from jobs.simulator.prompts import TOPIC_COUNT, Grammar
+from jobs.simulator.prompts import LANGUAGES, TOPIC_COUNT, Grammar
 from jobs.simulator.settings import Summary, WorldSettings
 
 RESELLER_SHARE: Final = 0.01  # of accounts
@@ -54,6 +55,8 @@ class World:
     topic_count: int = TOPIC_COUNT
     followups: bool = True
     english: bool = True
+    spoken: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, np.int64))
+    has_corpora: bool = False
     names: dict[str, pa.Array] = field(default_factory=dict)  # identifiers by account
     cache: dict[str, Any] = field(default_factory=dict)  # what several days need, made once
 
@@ -62,16 +65,19 @@ def build_world(settings: WorldSettings) -> World:
     """Settle a world: decide who lives in it, what they do and what is found out."""
     population = Population(settings)
     plans = default_plans(settings, np.random.default_rng([settings.seed, 0x06]))
-    resellers = max(5, round(settings.accounts * RESELLER_SHARE)) if settings.reseller else 0
+    resale = RESELLER_SHARE * settings.honest_weight("reseller") * settings.reseller
+    resellers = max(5, round(settings.accounts * resale)) if resale else 0
     honest = settings.accounts - sum(plan.accounts for plan in plans) - resellers
     if honest < 10:
         raise ValueError("more accounts in campaigns than the world has room for")
+    corpora = add_corpora(population, plans)
     settle_honest(population, honest)
     operations = [settle_campaign(population, plan, i) for i, plan in enumerate(plans)]
     if resellers:
         operations.append(settle_reseller(population, resellers, len(plans)))
     accounts = population.accounts.columns()
     workloads = population.workloads.columns()
+    deal_corpora(corpora, plans, accounts, workloads)
     owner = workloads["account"]
     text, asn, country = population.addresses.tables()
     token = mix(np.arange(len(text), dtype=np.uint64), settings.seed + 77)
@@ -99,6 +105,8 @@ def build_world(settings: WorldSettings) -> World:
         scale=np.ones(len(owner)),
         followups=settings.capabilities is None or "followup" in settings.capabilities,
         english="en" in settings.languages,
+        spoken=np.array([LANGUAGES.index(name) for name in settings.languages], np.int64),
+        has_corpora=bool((workloads["corpus_size"] > 0).any()),
         names={
             "account": identifiers("acct_", mix(key, 1)),
             "organization": identifiers("org_", mix(accounts["org"], 2)),
@@ -153,12 +161,15 @@ def _scale_text(world: World) -> None:
     world.body_scale = 1.0
     day = world.settings.days // 2
     rows = draw(world, day, 99, min(1.0, _SAMPLE_ROWS / max(expected_requests(world).sum(), 1.0)))
-    if len(rows) == 0:
+    written = np.flatnonzero(rows.prompt.template != world.grammar.given_template)
+    if len(written) == 0:
         return
     for _ in range(3):  # lengths are rounded to sentences, so one step does not hit the mean
         rows = draw(
             world, day, 99, min(1.0, _SAMPLE_ROWS / max(expected_requests(world).sum(), 1.0))
         )
+        if world.has_corpora:  # given prompts have the length that they have
+            rows = rows.take(np.flatnonzero(rows.prompt.template != world.grammar.given_template))
         has_body = world.grammar.has_body[rows.prompt.template]
         chars = pc.utf8_length(world.grammar.write(rows.prompt, False)).to_numpy()
         units = np.where(has_body, rows.prompt.units, 0)

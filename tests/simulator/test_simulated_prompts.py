@@ -38,6 +38,7 @@ def rows_of(grammar: Grammar, count: int, capability: str, language: str, **same
         ),
         topic=key.astype(np.int64) % 20,
         paraphrase=np.full(count, same.get("paraphrase", 1.0), np.float32),
+        synonyms=np.full(count, same.get("synonyms", 0.0), np.float32),
         units=np.full(count, same.get("units", 3)),
         preamble=zero,
         closing=zero,
