@@ -3,6 +3,7 @@
 `simulate` writes a world of many days; `build_world` and `simulate_day` write one day at a time.
 """
 
+from jobs.simulator.adversaries import ADVERSARIES, Adversary
 from jobs.simulator.settings import (
     DEFAULT_TACTICS,
     FORMATS,
@@ -16,10 +17,12 @@ from jobs.simulator.settings import (
 from jobs.simulator.world import Tally, World, build_world, simulate, simulate_day
 
 __all__ = [
+    "ADVERSARIES",
     "DEFAULT_TACTICS",
     "FORMATS",
     "HONEST_KINDS",
     "TACTICS",
+    "Adversary",
     "CampaignPlan",
     "DirtRates",
     "Summary",

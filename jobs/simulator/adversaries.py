@@ -1,6 +1,6 @@
 """Adversaries: operations that hide on purpose, each by one means that can be turned up.
 
-A tactic (`campaigns.CATALOGUE`) is how an operation works; an adversary turns the numbers of one
+A tactic (`tactics.CATALOGUE`) is how an operation works; an adversary turns the numbers of one
 tactic to stay unseen, by a strength from 0 (the tactic hides nothing by this means) to 1 (all that
 the means can do). What else the tactic shows is left as it is, so that a detector is asked one
 question at a time: what does it still see when this one trace is gone?
@@ -18,9 +18,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from jobs.simulator.campaigns import CATALOGUE, Tactic, share_of_seats
 from jobs.simulator.honest import PRIVATE_PLANS
 from jobs.simulator.settings import TACTICS, CampaignPlan
+from jobs.simulator.tactics import CATALOGUE, Tactic, share_of_seats
 
 Changes = dict[str, object]
 
@@ -197,7 +197,7 @@ def _sleepers(strength: float) -> Changes:
 
 
 # What an operation can copy of its customers, in the order in which it is copied: settings,
-# lengths, clients, hours, plans. `campaigns.CATALOGUE` has the first four.
+# lengths, clients, hours, plans. `tactics.CATALOGUE` has the first four.
 _CLOTHES: Final[tuple[tuple[str, ...], ...]] = (
     ("own_settings",),
     ("own_lengths",),

@@ -49,7 +49,7 @@ class DirtRates:
 class CampaignPlan:
     """One distillation campaign of a world: a tactic, its size, its days, its changes.
 
-    `changes` replaces fields of the tactic (see `campaigns.Tactic`), so a strength can be turned
+    `changes` replaces fields of the tactic (see `tactics.Tactic`), so a strength can be turned
     up without a tactic of its own: `{"cover_share": 0.9, "jitter_s": 7200}`.
     """
 

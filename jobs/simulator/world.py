@@ -18,7 +18,6 @@ from jobs.simulator.campaigns import (
     Operation,
     default_plans,
     settle_campaign,
-    settle_reseller,
 )
 from jobs.simulator.corpora import add_corpora, deal_corpora
 from jobs.simulator.day import draw, weekend
@@ -27,6 +26,7 @@ from jobs.simulator.honest import settle_honest
 from jobs.simulator.labels import Labels, write_labels
 from jobs.simulator.population import Population
 from jobs.simulator.prompts import LANGUAGES, TOPIC_COUNT, Grammar
+from jobs.simulator.reseller import settle_reseller
 from jobs.simulator.settings import Summary, WorldSettings
 
 RESELLER_SHARE: Final = 0.01  # of accounts

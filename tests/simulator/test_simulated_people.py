@@ -11,9 +11,9 @@ import pytest
 from landing_reader import Simulated, partitions, records, verdict
 
 from jobs.simulator import HONEST_KINDS, TACTICS, CampaignPlan, World, WorldSettings, build_world
-from jobs.simulator.campaigns import CATALOGUE
 from jobs.simulator.day import draw
 from jobs.simulator.population import DAY, NEW_MODEL
+from jobs.simulator.tactics import CATALOGUE
 
 QUIET = WorldSettings(days=10, accounts=400, tactics=(), reseller=False, text=False)
 
