@@ -9,7 +9,7 @@ BIN := .venv/bin
 # Only the Python that is there: its own downloads are not to be had on many machines.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo test check fix bench airflow docs prior clean
+.PHONY: help install demo test check fix bench airflow docs prior lab clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ docs: install ## write the pages that are made from the catalogue
 
 prior: install ## train the model that scores before there are labels
 	$(BIN)/stillwatch prior --out models/prior
+
+lab: install ## judge detection on simulated worlds; build/lab/lab.html is the report
+	$(BIN)/stillwatch lab --out $(BUILD)/lab --workers 2
 
 clean: ## remove everything that these commands made
 	rm -rf $(BUILD) .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -335,12 +335,19 @@ def prior(out: str) -> None:
 @cli.command()
 @click.option("--worlds", "names", multiple=True, metavar="NAME",
               help="A world to judge on; may be given again. All by default.")  # fmt: skip
-@click.option("--small", is_flag=True, help="One small world, for a quick look.")
-@click.option("--out", type=FOLDER, default="build/lab", show_default=True)
-def lab(names: tuple[str, ...], small: bool, out: str) -> None:
+@click.option("--small", is_flag=True, help="One small world instead, for a quick look.")
+@click.option("--out", type=FOLDER, default="build/lab", show_default=True,
+              help="Folder of lab.html and lab.json; finished worlds are kept in it.")  # fmt: skip
+@click.option("--corpora", type=FOLDER, help="Folder of public prompts, for the world of public "
+              "text; read in place.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True,
+              help="Worlds that run at once; each takes a core and about 2 GB.")  # fmt: skip
+def lab(
+    names: tuple[str, ...], small: bool, out: str, corpora: str | None, workers: int
+) -> None:
     """Judge detection on simulated worlds whose truth is known.
 
-    Worlds that this code has run before are only reported again.
+    Worlds that the same code has run before are only reported again.
 
     \b
     Examples:
@@ -349,7 +356,7 @@ def lab(names: tuple[str, ...], small: bool, out: str) -> None:
     """
     from jobs.lab.command import run_lab
 
-    run_lab(names, small, Path(out), _say)
+    run_lab(names, small, Path(out), Path(corpora) if corpora else None, workers, _say)
 
 
 @cli.command()

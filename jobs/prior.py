@@ -60,7 +60,7 @@ def build(out: Path, say: Callable[[str], None]) -> None:
     os.environ["STILLWATCH_TOKEN_KEY"] = "5e" * 32
     with tempfile.TemporaryDirectory(prefix="stillwatch-prior-") as scratch:
         sets = {
-            str(world.seed): _nights(world, Path(scratch) / str(world.seed), say)
+            str(world.seed): training_rows(world, Path(scratch) / str(world.seed), say)
             for world in (*TRAINING_WORLDS, *HOLDOUT_WORLDS)
         }
     training = concatenate({str(w.seed): sets[str(w.seed)] for w in TRAINING_WORLDS})
@@ -75,7 +75,7 @@ def build(out: Path, say: Callable[[str], None]) -> None:
                    default=str))  # fmt: skip
 
 
-def _nights(world: PriorWorld, folder: Path, say: Callable[[str], None]) -> TrainingSet:
+def training_rows(world: PriorWorld, folder: Path, say: Callable[[str], None]) -> TrainingSet:
     """Features and truth of one world as a training set."""
     from jobs.simulator import WorldSettings, simulate
 

@@ -1,0 +1,114 @@
+"""How well scores rank and how honest they are as probabilities: arrays in, figures out.
+
+Ties count against us throughout: accounts of one score are found together or not at all, and
+among equals the honest ones are looked at first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FALSE_POSITIVE_RATES = (1e-2, 1e-3, 1e-4)
+RELIABILITY_EDGES = (0.0, 0.01, 0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.97, 1.0)
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+def allowed_false_positives(honest: int, rate: float) -> int:
+    """floor(rate x honest accounts): none where there are fewer than 1 / rate of them."""
+    # Products such as 0.001 * 3000 may end just below the whole number that they are.
+    return int(np.floor(rate * honest + 1e-9))
+
+
+def threshold(scores: Floats, guilty: Bools, rate: float) -> float:
+    """The lowest distiller's score that no more honest accounts reach than the rate allows.
+
+    An honest account over the allowance bars its score: distillers that tie with it stay below the
+    threshold. Infinite where no distiller scores above it.
+    """
+    honest = np.sort(scores[~guilty])[::-1]
+    allowed = allowed_false_positives(len(honest), rate)
+    barred = honest[allowed] if allowed < len(honest) else -np.inf
+    above = scores[guilty & (scores > barred)]
+    return float(above.min()) if len(above) else float("inf")
+
+
+def recall_at(scores: Floats, guilty: Bools, rate: float) -> float | None:
+    """Share of distillers at or above the threshold of the rate; None where there are none."""
+    if not guilty.any():
+        return None
+    return float((scores[guilty] >= threshold(scores, guilty, rate)).mean())
+
+
+def pr_auc(scores: Floats, guilty: Bools) -> float | None:
+    """Average precision at the prevalence given: sum of precision x gain in recall, score by score.
+
+    The step-wise estimate of Davis and Goadrich 2006 (no interpolation); all of one score are one
+    step. None where there are no distillers.
+    """
+    if not guilty.any():
+        return None
+    order = np.argsort(-scores, kind="stable")
+    true = np.cumsum(guilty[order])
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    precision, recall = true[ends] / (ends + 1), true[ends] / true[-1]
+    return float((np.diff(recall, prepend=0.0) * precision).sum())
+
+
+def precision_of_first(scores: Floats, guilty: Bools, first: int) -> float | None:
+    """Share of distillers among the `first` highest scores; among equals the honest come first.
+
+    None where fewer accounts than that were scored.
+    """
+    if len(scores) < first:
+        return None
+    order = np.lexsort((guilty, -scores))
+    return float(guilty[order][:first].mean())
+
+
+def precision_recall_curve(
+    scores: Floats, guilty: Bools, points: int = 200
+) -> list[tuple[float, float]]:
+    """(recall, precision) from the highest score down, thinned to about `points`."""
+    if not guilty.any():
+        return []
+    order = np.argsort(-scores, kind="stable")
+    true = np.cumsum(guilty[order])
+    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
+    recall, precision = true[ends] / true[-1], true[ends] / (ends + 1)
+    last = len(recall) - 1
+    kept = np.unique(np.searchsorted(recall, np.linspace(0, 1, points)).clip(0, last))
+    return [(float(recall[i]), float(precision[i])) for i in kept]
+
+
+def brier(scores: Floats, guilty: Bools) -> float | None:
+    """Mean squared distance of the score from what is true (Brier 1950); None without accounts."""
+    return float(((scores - guilty) ** 2).mean()) if len(scores) else None
+
+
+def reliability(scores: Floats, guilty: Bools) -> list[dict[str, float]]:
+    """Bins of score: mean score, share that distils, accounts. Empty bins are left out."""
+    places = np.digitize(scores, RELIABILITY_EDGES[1:-1])
+    return [
+        {
+            "score": float(scores[places == at].mean()),
+            "observed": float(guilty[places == at].mean()),
+            "accounts": int((places == at).sum()),
+        }
+        for at in range(len(RELIABILITY_EDGES) - 1)
+        if (places == at).any()
+    ]
+
+
+def wilson(hits: int, of: int, z: float = 1.959964) -> tuple[float, float] | None:
+    """Interval of a share that holds it in 95 of 100 samples (Wilson 1927); None of nobody.
+
+    Unlike the normal approximation it says something of 0 out of n: at most about 3.8 / n.
+    """
+    if of == 0:
+        return None
+    share = hits / of
+    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
+    half = z / (1 + z * z / of) * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
