@@ -22,6 +22,12 @@ Floats = NDArray[np.float64]
 
 #: Accounts of a group that must carry a token before it counts as the group's.
 _COMMON = 3
+#: Share of a member's requests from shared addresses under which it has a place of its own, and
+#: share of such members from which on the shared ones are a roster.
+_AWAY = 0.4
+_ROSTER_SHOWS = 0.5
+#: Days within which accounts of one hand begin.
+_TOGETHER_DAYS = 3
 #: Share of a token's carriers that are members before it counts as the group's own.
 _OWN = 0.8
 _TEACHING = ("reasoning", "rubric", "censor", "synthesis", "tools", "agent", "multiple_choice")
@@ -47,6 +53,23 @@ class Population:
     vetted: NDArray[np.bool_]
     stopped: NDArray[np.bool_]
     untraceable: NDArray[np.bool_]
+    #: Share of all accounts that were first seen on each day of the window.
+    first_days: Floats
+
+    def began(self, first_active: Ints) -> float:
+        """Share of a group first seen within _TOGETHER_DAYS days, beyond what all accounts show.
+
+        The window's first days are left out: whoever was there before begins on them.
+        """
+        days = np.bincount(first_active, minlength=len(self.first_days)) / len(first_active)
+        seen = np.flatnonzero(self.first_days)
+        start = int(seen[0]) + _TOGETHER_DAYS if len(seen) else 0
+        beyond = (
+            np.convolve((days - self.first_days)[start:], np.ones(_TOGETHER_DAYS), "valid")
+            if len(days) - start >= _TOGETHER_DAYS
+            else np.zeros(1)
+        )
+        return float(max(beyond.max(), 0.0))
 
 
 def population_of(evidence: Evidence) -> Population:
@@ -72,6 +95,8 @@ def population_of(evidence: Evidence) -> Population:
         | flag("payment_type", ("invoice",)),
         stopped=flag("status", ("suspended", "closed")),
         untraceable=flag("payment_type", ("prepaid", "crypto")),
+        first_days=np.bincount(evidence.first_active, minlength=evidence.days)
+        / max(len(evidence.accounts), 1),
     )  # fmt: skip
 
 
@@ -94,8 +119,26 @@ def describe(
             axis.name: float(holds[inside, at].mean()) if inside.any() else 0.0
             for at, axis in enumerate(policy.axes)
         }
-        described.append(Group(members, _figures(evidence, people, members), bound))
+        figures = _figures(evidence, people, members)
+        figures["strangers"] = _strangers(holds[inside], figures["roster"], policy)
+        described.append(Group(members, figures, bound))
     return described
+
+
+def _strangers(holds: NDArray[np.bool_], roster: float, policy: CampaignPolicy) -> float:
+    """Share of a group's links on which two share work, and nothing that would explain it.
+
+    A campus, a tool's users and a firm share openly what makes them share their content;
+    customers who have nothing else in common have no such cause. Machines that show through
+    behind the members' own exits (`roster`) are no such place.
+    """
+    if not len(holds):
+        return 0.0
+    on = {axis.name: holds[:, at] for at, axis in enumerate(policy.axes)}
+    excused = on["tool"] | on["money"]
+    if roster < _ROSTER_SHOWS:
+        excused |= on["place"]
+    return float((on["work"] & ~excused).mean())
 
 
 def _figures(evidence: Evidence, people: Population, members: Ints) -> dict[str, float]:
@@ -124,6 +167,7 @@ def _figures(evidence: Evidence, people: Population, members: Ints) -> dict[str,
     )
     out |= _lives(evidence, people, members)
     out |= _shared(evidence, members)
+    out["talk"] = out["conversation"]
     return out
 
 
@@ -151,6 +195,7 @@ def _lives(evidence: Evidence, people: Population, members: Ints) -> dict[str, f
     )
     common = organizations[int(np.argmax(counts))]
     in_common = np.array([o == common and o != "" for o in people.organization[members]])
+    together = people.began(evidence.first_active[members])
     stopped = people.stopped[members]
     replaced = 0.0
     if stopped.any():
@@ -163,6 +208,7 @@ def _lives(evidence: Evidence, people: Population, members: Ints) -> dict[str, f
         "active_days": float((busy_days[settled] / tenure[settled]).mean())
         if settled.any() else nan,
         "signup_burst": burst,
+        "start_together": together,
         "organization": float(in_common.mean()),
         "organization_accounts": float(in_common.sum()),
         "vetted": float(people.vetted[members].mean()),
@@ -198,18 +244,44 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
         out[f"{kind}_own"] = len(holders) / len(members)
         out[f"{kind}_holders"] = float(len(holders))
         out[f"{kind}_tokens"] = float(tokens)
+        # Members on the token that most of them have: one purse for all, or many.
+        most = inside[evidence.token_kind == code]
+        out[f"{kind}_one"] = float(most.max()) / len(members) if len(most) else 0.0
         out[f"{kind}_different"] = float(different)
         out[f"{kind}_per_carrier"] = different / carriers if carriers else float("nan")
         # 1 where no two members ever have one in common, towards 0 where all have the same.
         out[f"{kind}_disjoint"] = different / variety[code] if variety[code] else float("nan")
     requests = max(float(evidence.sums["requests"][members].sum()), 1.0)
     code = KINDS.index(TEMPLATE)
-    out["own_template_requests"] = float(rows.data[hit & (kind_of == code)].sum()) / requests
+    on_own = float(rows.data[hit & (kind_of == code)].sum())
+    out["own_template_requests"] = on_own / requests
     written = evidence.prompts[members]
-    out["own_template_new"] = (
-        float(written.data.sum()) / float(rows.data[kind_of == code].sum())
-        if (kind_of == code).any() else float("nan")
-    )  # fmt: skip
+    own_prompts = float(written.data[common[written.indices] & (
+        evidence.token_kind[written.indices] == code)].sum())  # fmt: skip
+    out["own_template_new"] = own_prompts / on_own if on_own else float("nan")
+    # Purses and phones that several members share, none of them all: accounts that pose as many
+    # customers. What all share is one customer's.
+    out["instruments"] = max(
+        out[f"{kind}_own"] if out[f"{kind}_one"] <= 0.5 else 0.0 for kind in ("payment", "phone")
+    )
+    out["one_customer"] = min(out["payment_one"], out["email_domain_one"])
+    # Members that come from places of their own, and now and then from an address that only
+    # the group knows: machines that show through behind their exits.
+    sent = np.maximum(evidence.sums["requests"][members], 1)
+    of_address = hit & (kind_of == KINDS.index("address"))
+    away = (
+        np.bincount(row[of_address], weights=rows.data[of_address], minlength=len(members)) / sent
+    )
+    out["roster"] = float(((away > 0) & (away <= _AWAY)).mean())
+    # Members with a system prompt that no other member has: each a product of its own.
+    code_sp = KINDS.index("system_prompt")
+    alike = (kind_of == code_sp) & (inside[rows.indices] > 1)
+    own_product = evidence.variety[members][:, code_sp] > 0
+    own_product[np.unique(row[alike])] = False
+    out["own_products"] = float(own_product.mean())
+    # Templates of its own that a member uses: of a list many, of a tool or a class few.
+    own_templates = np.bincount(row[hit & (kind_of == code)], minlength=len(members))
+    out["own_templates"] = float(np.median(own_templates))
     code = KINDS.index("settings")
     of_kind = kind_of == code
     by_token = np.bincount(rows.indices[of_kind], weights=rows.data[of_kind],

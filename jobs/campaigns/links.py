@@ -32,6 +32,11 @@ Floats = NDArray[np.float64]
 _CHUNK = 50_000
 #: Kinds of which an account may carry very many, few of them typical of it.
 _BY_USE = ("template", "template_end", "shingle", "settings", "client", "system_prompt")
+#: Kinds of which an operation has a list, and shares it out.
+_LISTED = ("template", "template_end", "shingle")
+_LISTED_CODES = tuple(KINDS.index(kind) for kind in _LISTED)
+#: Pieces that any two accounts have in common by chance, at least: people copy each other.
+_LEAST_CHANCE = 0.05
 #: Accounts and neighbours of the sample that says how alike two strangers' hours are.
 _STRANGERS = 4_000
 _STRANGER_STEPS = 8
@@ -56,24 +61,35 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     """Propose pairs, weigh them, keep those that hold on enough axes."""
     link_nats = min(policy.link_nats, math.log(max(len(evidence.accounts), 1)) + 2.0)
     weights = weights_of(evidence, policy)
-    first, second = propose(evidence, weights, policy)
+    lists = lists_of(evidence, policy)
+    first, second = propose(evidence, weights, lists, policy)
     kind_nats, rarest = weigh(evidence, weights, first, second, policy)
     axes = _by_axis(kind_nats, policy)
+    listed, ratio, piece = common_list(evidence, lists, first, second, policy)
+    one_list = (listed >= policy.list_nats) & (ratio >= policy.lift)
+    work_at, work_cap = _axis(policy, "work")
+    more = listed > axes[:, work_at]
+    axes[more, work_at] = np.minimum(listed[more], work_cap)
+    rarest[more] = np.where(np.isin(np.arange(len(KINDS)), _LISTED_CODES), -1, rarest[more])
+    rarest[more, _LISTED_CODES[0]] = piece[more]
+    kind_nats[more, _LISTED_CODES[0]] = axes[more, work_at]
     # Likeness in time confirms what two other axes suggest (of all pairs on one popular tool, some
     # are active together by chance), so it is compared only where it could still decide.
-    time_at, time_cap = next(
-        (at, axis.cap) for at, axis in enumerate(policy.axes) if axis.name == "time"
-    )
+    time_at, time_cap = _axis(policy, "time")
     hopeful = (axes.sum(axis=1) + time_cap >= link_nats) & (
         (axes >= policy.axis_nats).sum(axis=1) >= policy.axes_needed
     )
-    hopeful[hopeful] = together(weights, kind_nats[hopeful], rarest[hopeful], axes[hopeful], policy)
-    first, second, kind_nats, axes = (
-        first[hopeful], second[hopeful], kind_nats[hopeful], axes[hopeful]
+    # A common list needs no confirmation, and has no single token that could be looked up.
+    hopeful &= ~one_list
+    carried = ((weights.use + lists.carried) > 0).tocsr()
+    hopeful[hopeful] = together(carried, kind_nats[hopeful], rarest[hopeful], axes[hopeful], policy)
+    hopeful |= one_list
+    first, second, kind_nats, axes, one_list = (
+        first[hopeful], second[hopeful], kind_nats[hopeful], axes[hopeful], one_list[hopeful]
     )  # fmt: skip
     time = synchrony(evidence, first, second)
     axes[:, time_at] = np.minimum(time, time_cap)
-    weight = axes.sum(axis=1)
+    weight = np.where(one_list, np.maximum(axes.sum(axis=1), link_nats), axes.sum(axis=1))
     kept = weight >= link_nats
     telling = np.column_stack([kind_nats >= policy.axis_nats, time >= policy.axis_nats])
     return Links(first[kept], second[kept], weight[kept], axes[kept], telling[kept])
@@ -118,24 +134,141 @@ def weights_of(evidence: Evidence, policy: CampaignPolicy) -> Weights:
     return Weights(rarity, busy, use)
 
 
-def propose(evidence: Evidence, weights: Weights, policy: CampaignPolicy) -> tuple[Ints, Ints]:
-    """Pairs worth weighing: ring neighbours on every token that is no hub."""
-    accounts = len(evidence.accounts)
-    caps = np.array([
+@dataclass(frozen=True)
+class Lists:
+    """The rare content that accounts carry, each token once, however seldom it was sent."""
+
+    #: Accounts x tokens, ones; hubs and content of one account alone are empty columns.
+    carried: sparse.csr_matrix
+    token_kind: NDArray[np.int8]
+    #: How many such tokens of each kind an account carries: accounts x kinds.
+    size: Ints
+    #: Ordered pairs of accounts that meet on each token, and on all of a kind; all incidences of
+    #: a kind.
+    meetings: Floats
+    kind_meetings: Floats
+    incidences: Floats
+
+
+def lists_of(evidence: Evidence, policy: CampaignPolicy) -> Lists:
+    """Content that may be of a work list: shared, and by few."""
+    content = np.isin(evidence.token_kind, [KINDS.index(kind) for kind in _LISTED])
+    rare = content & (evidence.token_accounts <= _caps(evidence, policy)[evidence.token_kind])
+    keep = rare[evidence.carried.indices]
+    row = np.repeat(np.arange(len(evidence.accounts)), np.diff(evidence.carried.indptr))[keep]
+    column = evidence.carried.indices[keep]
+    carried = sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=evidence.carried.shape)
+    carried.sort_indices()
+    kind = evidence.token_kind[column].astype(np.int64)
+    size = np.zeros((len(evidence.accounts), len(KINDS)), np.int64)
+    np.add.at(size, (row, kind), 1)
+    carriers = np.bincount(column, minlength=evidence.carried.shape[1]).astype(np.float64)
+    meetings = carriers * np.maximum(carriers - 1, 0)
+    return Lists(
+        carried,
+        evidence.token_kind,
+        size,
+        meetings,
+        np.bincount(evidence.token_kind, weights=meetings, minlength=len(KINDS)),
+        np.maximum(size.sum(axis=0).astype(np.float64), 1.0),
+    )
+
+
+def common_list(
+    evidence: Evidence, lists: Lists, first: Ints, second: Ints, policy: CampaignPolicy
+) -> tuple[Floats, Floats, Ints]:
+    """How many different rare pieces of content each pair shares: one list of work.
+
+    Returns for each pair the surprise in nats, how many times as many as by chance, and the
+    rarest of the pieces (-1: none).
+
+    Two accounts with r and s such pieces have r s c in common by chance (c: how often two drawn
+    pieces are one; the configuration model again), and k of them are a surprise of
+    k ln(k / rsc) - k + rsc nats (a Poisson tail, Chernoff's bound). The pieces under test are left
+    out of c, or a large operation would pass for what everybody does. Each piece may be a small
+    part of what an account sends: work mixed into a customer's traffic is still one list.
+    """
+    nats, times = np.zeros(len(first)), np.zeros(len(first))
+    piece = np.full(len(first), -1, np.int64)
+    for at in range(0, len(first), _CHUNK):
+        a, b = first[at : at + _CHUNK], second[at : at + _CHUNK]
+        both = lists.carried[a].multiply(lists.carried[b]).tocsr()
+        if not both.nnz:
+            continue
+        pair = np.repeat(np.arange(len(a)), np.diff(both.indptr))
+        kind = lists.token_kind[both.indices].astype(np.int64)
+        for code in np.unique(kind):
+            of_kind = kind == code
+            shared = np.bincount(pair[of_kind], minlength=len(a)).astype(np.float64)
+            under_test = np.bincount(
+                pair[of_kind], weights=lists.meetings[both.indices[of_kind]], minlength=len(a)
+            )
+            rest = np.maximum(lists.kind_meetings[code] - under_test, 0.0)
+            chance = lists.size[a, code] * lists.size[b, code] * rest / lists.incidences[code] ** 2
+            chance = np.maximum(chance, _LEAST_CHANCE)
+            ratio = shared / chance
+            enough = (shared >= policy.list_tokens) & (ratio > 1.0)
+            surprise = shared * np.log(np.maximum(ratio, 1.0)) - shared + chance
+            better = at + np.flatnonzero(enough & (surprise > nats[at : at + len(a)]))
+            nats[better], times[better] = surprise[better - at], ratio[better - at]
+            token = both.indices[kind == code].astype(np.int64)
+            order = np.lexsort((token, evidence.token_accounts[token], pair[kind == code]))
+            row = pair[kind == code][order]
+            heads = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
+            rarest = np.full(len(a), -1, np.int64)
+            rarest[row[heads]] = token[order][heads]
+            piece[better] = rarest[better - at]
+    return nats, times, piece
+
+
+def _axis(policy: CampaignPolicy, name: str) -> tuple[int, float]:
+    """Place and cap of an axis."""
+    return next((at, axis.cap) for at, axis in enumerate(policy.axes) if axis.name == name)
+
+
+def _caps(evidence: Evidence, policy: CampaignPolicy) -> Floats:
+    """Accounts above which a token of each kind is a hub."""
+    return np.array([
         max(INDICATORS_BY_KIND[kind].link_cap if kind in INDICATORS_BY_KIND else 0,
-            policy.hub_share * accounts if kind in _BY_USE else 0)
+            policy.hub_share * len(evidence.accounts))
         for kind in KINDS
-    ])  # fmt: skip
-    usable = evidence.token_accounts <= caps[evidence.token_kind]
-    by_token = weights.use.tocsc()
-    by_token.sort_indices()
-    token = np.repeat(np.arange(by_token.shape[1]), np.diff(by_token.indptr))
-    account = by_token.indices.astype(np.int64)
-    keep = usable[token]
-    token, account = token[keep], account[keep]
+    ], float)  # fmt: skip
+
+
+def propose(
+    evidence: Evidence, weights: Weights, lists: Lists, policy: CampaignPolicy
+) -> tuple[Ints, Ints]:
+    """Pairs worth weighing: ring neighbours on every token that is no hub.
+
+    On a token that tells much by itself, the ring is in an order of the token's own. On content
+    that only counts as one piece of a list, all rings are in one order: accounts with one list
+    then meet the same neighbours again and again, and are weighed once.
+    """
+    usable = evidence.token_accounts <= _caps(evidence, policy)[evidence.token_kind]
+    accounts = len(evidence.accounts)
+    spread = spread_keys(evidence.account_keys)
+    pairs = []
+    for matrix, own_order in ((weights.use, True), (lists.carried, False)):
+        by_token = matrix.tocsc()
+        by_token.sort_indices()
+        token = np.repeat(np.arange(by_token.shape[1]), np.diff(by_token.indptr))
+        account = by_token.indices.astype(np.int64)
+        keep = usable[token]
+        token, account = token[keep], account[keep]
+        place = spread[account]
+        if own_order:
+            place = spread_keys(
+                evidence.account_keys[account] ^ spread_keys(evidence.token_hash[token])
+            )
+        pairs.append(_ring(token, account, place, accounts, policy.ring))
+    found = np.unique(np.concatenate(pairs))
+    return found // accounts, found % accounts
+
+
+def _ring(token: Ints, account: Ints, place: Ints, accounts: int, ring: int) -> Ints:
+    """Neighbours of each token's carriers in order of `place`, as low * accounts + high."""
     if not len(token):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    place = spread_keys(evidence.account_keys[account] ^ spread_keys(evidence.token_hash[token]))
+        return np.zeros(0, np.int64)
     order = np.lexsort((place, token))
     token, account = token[order], account[order]
     starts = np.flatnonzero(np.r_[True, token[1:] != token[:-1]])
@@ -143,15 +276,13 @@ def propose(evidence: Evidence, weights: Weights, policy: CampaignPolicy) -> tup
     start_of, size_of = np.repeat(starts, size), np.repeat(size, size)
     position = np.arange(len(token)) - start_of
     codes = []
-    for step in range(1, policy.ring + 1):
+    for step in range(1, ring + 1):
         # Beyond half way round, the ring only meets the same pairs from the other side.
         turn = 2 * step <= size_of
         a = account[turn]
         b = account[(start_of + (position + step) % size_of)[turn]]
         codes.append(np.minimum(a, b) * accounts + np.maximum(a, b))
-    pairs = np.sort(np.concatenate(codes))
-    pairs = pairs[np.r_[True, pairs[1:] != pairs[:-1]]]
-    return pairs // accounts, pairs % accounts
+    return np.unique(np.concatenate(codes))
 
 
 def weigh(
@@ -191,7 +322,7 @@ def weigh(
 
 
 def together(
-    weights: Weights,
+    carried: sparse.csr_matrix,
     kind_nats: Floats,
     rarest: Ints,
     axes: Floats,
@@ -211,8 +342,8 @@ def together(
         if of_axis:
             top = np.argmax(kind_nats[:, of_axis], axis=1)
             best[:, at] = rarest[:, of_axis][np.arange(len(axes)), top]
-    accounts, tokens = weights.use.shape
-    carriers = np.bincount(weights.use.indices, minlength=tokens)
+    accounts, tokens = carried.shape
+    carriers = np.bincount(carried.indices, minlength=tokens)
     row, other = np.nonzero(
         (axes >= policy.axis_nats) & (np.arange(len(policy.axes)) != strongest[:, None])
     )
@@ -221,7 +352,7 @@ def together(
     one, two = np.where(swap, two, one), np.where(swap, one, two)
     codes, place = np.unique(one * tokens + two, return_inverse=True)
     one, two = codes // tokens, codes % tokens
-    both = _carry_both(weights.use, one, two)
+    both = _carry_both(carried, one, two)
     expected = carriers[one] * carriers[two] / accounts
     ratio = both / np.maximum(expected, 1e-12)
     surprise = np.where(ratio > 1.0, both * np.log(np.maximum(ratio, 1e-12)) - both + expected, 0.0)

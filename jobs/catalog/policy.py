@@ -159,6 +159,11 @@ class CampaignPolicy:
     #: night (2 ln N where there are few accounts).
     lift: float = 4.0
     together_nats: float = 12.0
+    #: Different rare pieces of content that two accounts must have in common, and the surprise in
+    #: nats of so many, before they are taken to work off one list; that alone then links them.
+    #: What it is a list of (homework, a tool's prompts, training data) is for the group to say.
+    list_tokens: int = 3
+    list_nats: float = 14.0
     #: Nats of a link: about the logarithm of the accounts that a chance partner is drawn from, so
     #: fewer where there are fewer accounts (ln N + 2).
     link_nats: float = 8.0
@@ -183,29 +188,37 @@ class CampaignPolicy:
     #: Share of a group's links on which an axis must hold before it is named as binding it.
     binding_share: float = 0.2
     #: Log-odds before any figure is known: most groups are a campus, a tool or a firm.
-    base_nats: float = -3.5
+    base_nats: float = -4.0
     terms: tuple[Term, ...] = (
+        Term("strangers", 0.20, 0.60, 2.5, "one work list, and nothing that would explain it"),
+        Term("roster", 0.30, 0.70, 2.0, "one set of machines behind exits that pose as homes"),
+        Term("own_products", 0.30, 0.80, -2.0, "each has a product of its own"),
+        Term("own_template_requests", 0.10, 0.50, 0.8, "one work list has one phrasing"),
+        Term("own_templates", 2.0, 8.0, 0.8, "a list has many templates, a tool or a class few"),
+        Term("own_template_new", 0.70, 0.40, -2.0, "a test set or a bot repeats, a list goes on"),
+        Term("start_together", 0.20, 0.60, 1.2, "accounts that begin together have one hand"),
+        Term("signup_burst", 0.30, 0.80, 0.8, "accounts opened together were opened by one hand"),
         Term("conversation", 0.30, 0.05, 1.2, "teaching data is asked for, not talked about"),
+        Term("talk", 0.35, 0.60, -2.0, "people and tools go on with what they were answered"),
         Term("unevenness", 0.50, 0.15, 1.5, "a scheduler spreads load evenly; people do not"),
         Term("active_days", 0.70, 0.95, 0.7, "a schedule has no days off"),
         Term("daily_requests", 8.0, 20.0, 0.8, "a class or a hobby asks a few questions a day"),
-        Term("signup_burst", 0.30, 0.80, 0.8, "accounts opened together were opened by one hand"),
         Term("stopped", 0.05, 0.25, 1.5, "others of the group were found out before"),
         Term("untraceable", 0.15, 0.60, 0.5, "a prepaid card hides who pays"),
-        Term("payment_own", 0.20, 0.80, 0.5, "one purse for accounts that pose as many"),
+        Term("instruments", 0.20, 0.80, 1.2, "a few purses for accounts that pose as many"),
         Term("teaching", 0.03, 0.15, 1.0, "what teaching data looks like, beyond what all ask"),
-        Term("own_template_requests", 0.10, 0.50, 0.8, "one work list has one phrasing"),
         Term("same_settings", 0.60, 0.95, 0.7, "one program has one configuration"),
         Term("client_own", 0.30, 0.80, 0.7, "a build that nobody else has"),
         Term("output_ratio", 1.5, 3.0, 1.0, "answers are what is bought: long ones"),
+        Term("one_customer", 0.60, 0.95, -4.0, "one purse and one mail domain hide nothing"),
         Term("organization", 0.20, 0.80, -2.5, "a firm's accounts share what the firm has"),
         Term("vetted", 0.20, 0.80, -2.5, "a person checked who they are"),
-        Term("web", 0.10, 0.50, -1.0, "people at a web page"),
-        Term("tool_results", 0.5, 2.0, -1.0, "tools whose results come back are used, not taught"),
+        Term("web", 0.10, 0.50, -2.5, "people at a web page"),
+        Term("tool_results", 0.5, 2.0, -1.5, "tools whose results come back are used, not taught"),
         Term(
             "shingle_disjoint",
-            0.20,
-            0.05,
+            0.10,
+            0.03,
             -1.5,
             "the same few questions, as in a classroom, teach a model little",
         ),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jobs.campaigns.evidence import KINDS
-from jobs.campaigns.links import find_links, propose, weigh, weights_of
+from jobs.campaigns.links import find_links, lists_of, propose, weigh, weights_of
 from jobs.catalog.policy import CAMPAIGN_POLICY
 from tests.campaigns.conftest import evidence_of, read, spread
 
@@ -66,7 +66,8 @@ def test_a_hub_is_weighed_at_its_rarity_where_something_else_proposes() -> None:
 
 def test_proposals_grow_with_accounts_and_not_with_pairs() -> None:
     evidence = evidence_of(read("a1..a99 | payment | card"))
-    first, _ = propose(evidence, weights_of(evidence, CAMPAIGN_POLICY), CAMPAIGN_POLICY)
+    weights = weights_of(evidence, CAMPAIGN_POLICY)
+    first, _ = propose(evidence, weights, lists_of(evidence, CAMPAIGN_POLICY), CAMPAIGN_POLICY)
     assert len(first) == 99 * CAMPAIGN_POLICY.ring  # of 4,851 pairs
 
 
@@ -94,3 +95,36 @@ def test_links_do_not_depend_on_the_order_of_rows() -> None:
     other = find_links(evidence_of(read("\n".join(reversed(lines)))), CAMPAIGN_POLICY)
     assert (one.first == other.first).all() and (one.second == other.second).all()
     assert (one.weight == other.weight).all()
+
+
+def work_list(accounts: str, pieces: int, own: int) -> str:
+    """Accounts that send the same rare pieces of work, each a small part of what it sends."""
+    rows = [f"{accounts} | template | piece{n}" for n in range(pieces)]
+    rows += [f"{name} | template | {name}-{n}" for name in spread(accounts) for n in range(own)]
+    return "\n".join(rows)
+
+
+def test_one_list_of_work_links_accounts_that_share_nothing_else(linked: Linked) -> None:
+    # Each piece is a fortieth of what an account sends, and no single one would tell.
+    assert linked(work_list("a1..a6", pieces=12, own=468)) == set(combinations(spread("a1..a6"), 2))
+
+
+def test_two_phrases_are_no_list(linked: Linked) -> None:
+    assert linked(work_list("a1..a6", pieces=2, own=478)) == set()
+
+
+def test_what_two_busy_accounts_share_by_chance_is_no_list(linked: Linked) -> None:
+    # A hundred phrases in everybody's use, of which each account has a random half.
+    rng = np.random.default_rng(5)
+    rows = [
+        f"{name} | template | phrase{n}"
+        for name in spread("a1..a40")
+        for n in rng.choice(100, 50, replace=False)
+    ]
+    assert linked("\n".join(rows)) == set()
+
+
+def test_a_roster_larger_than_the_cap_of_addresses_still_proposes_pairs(linked: Linked) -> None:
+    # 48 accounts of 448 on one machine, and one list of work: more than a cap made for homes.
+    text = "a1..a48 | address | machine\n" + work_list("a1..a48", pieces=3, own=10)
+    assert len({name for pair in linked(text) for name in pair}) == 48
