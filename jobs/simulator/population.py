@@ -124,7 +124,7 @@ WORKLOAD_FIELDS: Final[dict[str, tuple[Any, Any]]] = {
     "mix": (np.int64, 0),  # row of World.mixes
     "narrow": (np.int64, 0),  # templates a capability is asked with; 0: all
     "paraphrase": (np.float64, 0.6),
-    "synonyms": (np.float64, 0.0),  # share of words put in another word's place
+    "synonyms": (np.float64, 0.0),  # share of words chosen anew among their synonyms
     "style": (np.uint64, 0),
     "topic": (np.int64, 0),
     "breadth": (np.int64, 3),  # topics it comes back to

@@ -58,7 +58,7 @@ class PromptRows:
     template: NDArray[np.int64]
     topic: NDArray[np.int64]
     paraphrase: NDArray[np.float32]  # share of prompts that leave the habit, 0 to 1
-    synonyms: NDArray[np.float32]  # share of words that another word stands in for, 0 to 1
+    synonyms: NDArray[np.float32]  # share of words chosen among their synonyms, 0 to 1
     units: NDArray[np.int64]  # body units
     preamble: NDArray[np.int64]  # lexicon index; 0 is the empty string
     closing: NDArray[np.int64]

@@ -67,7 +67,7 @@ class Tactic:
     mix: dict[str, float] = dataclasses.field(default_factory=lambda: dict(BROAD))
     narrow: int = 2  # templates a capability; 0: all
     paraphrase: float = 0.25
-    synonyms: float = 0.0  # share of the words that have a synonym: it stands in their place
+    synonyms: float = 0.0  # share of the words that have synonyms: one of them, by chance
     languages: tuple[str, ...] = ("en",)
     translated: float = 0.0  # share of work prompts dealt over all the world's languages
     openings: int = 3  # shared openings

@@ -189,12 +189,11 @@ def _alternatives() -> dict[str, tuple[str, ...]]:
     for line in _GROUPS.split("\n"):
         group = line.split()
         for word in group:
-            table[word] = tuple(other for other in group if other != word)
+            table[word] = tuple(group)
     return table
 
 
 ALTERNATIVES: Final = _alternatives()
-_WIDTH: Final = max(map(len, ALTERNATIVES.values()))
 
 
 def _spellings(word: str) -> list[str]:
@@ -210,9 +209,11 @@ def _spellings(word: str) -> list[str]:
 
 
 def substitute(texts: pa.Array, key: NDArray[np.uint64], share: NDArray[np.float32]) -> pa.Array:
-    """Put another word in the place of a share (0 to 1) of the words that have one.
+    """Choose anew a share (0 to 1) of the words that have synonyms.
 
-    Which word and which other follows from each text's key. Words are what stands between
+    The choice is among the word and its synonyms alike: were it never the word itself, a text of
+    which all words are chosen anew would only be another fixed text. It follows from each text's
+    key. Words are what stands between
     spaces; one that touches a quote, a line break or a digit is left alone, so that a text and
     its form inside a JSON string change alike.
     """
