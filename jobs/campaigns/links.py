@@ -169,7 +169,7 @@ def lists_of(evidence: Evidence, policy: CampaignPolicy) -> Lists:
         evidence.token_kind,
         size,
         meetings,
-        np.bincount(evidence.token_kind, weights=meetings, minlength=len(KINDS)),
+        np.bincount(evidence.token_kind, weights=meetings, minlength=len(KINDS)).astype(float),
         np.maximum(size.sum(axis=0).astype(np.float64), 1.0),
     )
 

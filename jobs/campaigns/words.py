@@ -120,18 +120,18 @@ def _percent(value: float) -> str:
 
 #: What is said of a figure that weighs in the score.
 _TERMS: dict[str, Callable[[Figures, Figures], str]] = {
-    "strangers": lambda f, e: f"{_percent(f['strangers'])} of its linked pairs send the same work and "
-    "have neither network nor client nor payment in common that would explain it",
-    "roster": lambda f, e: f"{_percent(f['roster'])} of its accounts, each with addresses of its own, "
-    "now and then come from machines that only this group uses",
+    "strangers": lambda f, e: f"{_percent(f['strangers'])} of its linked pairs send the same work "
+    "and have neither network nor client nor payment in common that would explain it",
+    "roster": lambda f, e: f"{_percent(f['roster'])} of its accounts, each with addresses of its "
+    "own, now and then come from machines that only this group uses",
     "own_templates": lambda f, e: "half of its accounts or more use "
     f"{_many(f['own_templates'], 'template')} of the group's own each",
-    "start_together": lambda f, e: f"{_percent(f['start_together'])} of its accounts, beyond what all "
-    "accounts show, were first seen within the same three days",
+    "start_together": lambda f, e: f"{_percent(f['start_together'])} of its accounts, beyond what "
+    "all accounts show, were first seen within the same three days",
     "instruments": lambda f, e: f"{_percent(f['instruments'])} of its accounts share payment "
     "instruments or phone numbers in several small sets",
-    "own_products": lambda f, e: f"{_percent(f['own_products'])} of its accounts have a system prompt "
-    "that no other of them has",
+    "own_products": lambda f, e: f"{_percent(f['own_products'])} of its accounts have a system "
+    "prompt that no other of them has",
     "own_template_new": lambda f, e: f"{_percent(1 - f['own_template_new'])} of its requests on "
     "templates of its own repeat a prompt of the same day",
     "one_customer": lambda f, e: f"{_percent(f['one_customer'])} of its accounts share one payment "
