@@ -342,9 +342,7 @@ def prior(out: str) -> None:
               "text; read in place.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True,
               help="Worlds that run at once; each takes a core and about 2 GB.")  # fmt: skip
-def lab(
-    names: tuple[str, ...], small: bool, out: str, corpora: str | None, workers: int
-) -> None:
+def lab(names: tuple[str, ...], small: bool, out: str, corpora: str | None, workers: int) -> None:
     """Judge detection on simulated worlds whose truth is known.
 
     Worlds that the same code has run before are only reported again.

@@ -65,7 +65,10 @@ class LabWorld:
 
 
 def hidden(*tactics: str, accounts: int, start_day: int = 3) -> tuple[CampaignPlan, ...]:
-    """Campaigns that nobody labels, of `accounts` seats each, one beginning after the other."""
+    """Campaigns that nobody labels, of `accounts` seats each, beginning within six days.
+
+    Delays can be told of campaigns that begin after the first judged night, and of no others.
+    """
     return tuple(
         CampaignPlan(tactic, accounts, start_day + number % 6, labelled=False)
         for number, tactic in enumerate(tactics)
@@ -176,7 +179,9 @@ _DECLARED: tuple[LabWorld, ...] = (
         FORWARD,
         settings(
             3202, 28, 4_000,
-            campaigns=hidden("customer_clothes", "hydra_proxies", "agentic_tools", accounts=90),
+            campaigns=hidden(
+                "customer_clothes", "hydra_proxies", "agentic_tools", accounts=90, start_day=10
+            ),
         ),
         ablate=True,
     ),
@@ -187,7 +192,8 @@ _DECLARED: tuple[LabWorld, ...] = (
         settings(
             3303, 28, 4_000,
             campaigns=hidden(
-                "template_farm", "synchronized_shards", "model_migration", accounts=90
+                "template_farm", "synchronized_shards", "model_migration", accounts=90,
+                start_day=10,
             ),
         ),
         labels=False,
