@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#8A8A8A")
 #: The least score that a log-odds scale shows.
 _FLOOR = 5e-4
+_SHARES = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)
 
 
 def ranking(figures: Mapping[str, Any]) -> str:
@@ -27,8 +28,8 @@ def ranking(figures: Mapping[str, Any]) -> str:
         left.step(recall, precision, where="pre", color=COLOURS[0], linewidth=2)
     left.set(xlim=(0, 1.02), ylim=(0, 1.04), xlabel="recall", ylabel="precision",
              title="Precision and recall")  # fmt: skip
-    for line in ([_FLOOR, 1 - _FLOOR],):
-        right.plot(line, line, color=COLOURS[7], linewidth=1, linestyle=":")
+    ends = (_FLOOR, 1 - _FLOOR)
+    right.plot(ends, ends, color=COLOURS[7], linewidth=1, linestyle=":")
     bins = figures["reliability"]
     right.plot(
         [min(max(b["score"], _FLOOR), 1 - _FLOOR) for b in bins],
@@ -37,7 +38,9 @@ def ranking(figures: Mapping[str, Any]) -> str:
     )  # fmt: skip
     right.set(xscale="logit", yscale="logit", xlabel="score", ylabel="share that distils",
               title="Scores against the truth")  # fmt: skip
-    right.minorticks_off()
+    for axis in (right.xaxis, right.yaxis):
+        axis.set_ticks(_SHARES, labels=[f"{share:g}" for share in _SHARES])
+        axis.set_ticks([], minor=True)
     return _svg(figure, [left, right])
 
 
