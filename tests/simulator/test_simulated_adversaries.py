@@ -7,7 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from jobs.simulator import ADVERSARIES, TACTICS, World, WorldSettings, build_world
+from jobs.simulator import (
+    ADVERSARIES,
+    TACTICS,
+    CampaignPlan,
+    World,
+    WorldSettings,
+    build_world,
+)
 from jobs.simulator.adversaries import SMALLEST_OPERATION
 from jobs.simulator.day import Requests, draw
 from jobs.simulator.population import DAY
@@ -119,6 +126,16 @@ def test_jitter_takes_synchrony_apart() -> None:
     never, half, always = (together(world_of("jitter", s)) for s in (0.0, 0.5, 1.0))
     assert never > 2 * half > 2 * always
     assert always < 2.4 / 144  # hardly more than if sessions were spread evenly over the day
+
+
+def test_a_share_of_sessions_keeps_to_the_timetable() -> None:
+    def world(synchrony: float) -> World:
+        plan = CampaignPlan("synchronized_shards", ACCOUNTS, 0, False,
+                            changes={"synchrony": synchrony})  # fmt: skip
+        return build_world(replace(QUIET, campaigns=(plan,)))
+
+    all_, half, none = (together(world(share)) for share in (1.0, 0.5, 0.0))
+    assert all_ > 1.7 * half > 2 * none
 
 
 def hours_of(rows: Requests) -> tuple[np.ndarray, np.ndarray]:
