@@ -17,7 +17,7 @@ Bools = NDArray[np.bool_]
 
 def allowed_false_positives(honest: int, rate: float) -> int:
     """floor(rate x honest accounts): none where there are fewer than 1 / rate of them."""
-    # Products such as 0.001 * 3000 may end just below the whole number that they are.
+    # 0.29 * 100 is a little less than 29 in binary.
     return int(np.floor(rate * honest + 1e-9))
 
 

@@ -35,8 +35,8 @@ def test_no_honest_account_may_be_met_where_there_are_fewer_than_one_in_the_rate
     assert [allowed_false_positives(n, 1e-4) for n in (5_000, 9_999, 10_000, 29_999)] == [
         0, 0, 1, 2,
     ]  # fmt: skip
-    # 0.001 times 3,000 is a little less than 3 in binary.
     assert allowed_false_positives(3_000, 1e-3) == 3
+    assert allowed_false_positives(100, 0.29) == 29, "also where the product is a little less"
 
 
 def test_recall_by_hand() -> None:
@@ -48,6 +48,11 @@ def test_recall_by_hand() -> None:
     assert threshold(scores, guilty, 0.1) == 0.6
     assert recall_at(scores, guilty, 0.1) == 0.75
     assert recall_at(scores, guilty, 0.01) == 0.25  # none may be met
+
+
+def test_the_threshold_is_a_distillers_score_and_no_lower() -> None:
+    scores, guilty = arrays([(0.9, True), (0.8, False), (0.3, False)] + [(0.1, False)] * 8)
+    assert threshold(scores, guilty, 0.1) == 0.9  # not 0.8, although one may be met
 
 
 def test_an_honest_account_that_ties_keeps_distillers_out() -> None:
