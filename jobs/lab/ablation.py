@@ -76,7 +76,7 @@ def _variant(
     return {
         "how": how,
         "family": family,
-        "features": len(classifier.features) - len(set(nulled)),
+        "features": len(set(classifier.feature_names) - set(nulled)),
         "recall": figures["recall"],
         "pr_auc": figures["pr_auc"],
         "one_piece": None if how == "alone" else pieces,
