@@ -18,6 +18,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.catalog.features import FEATURES, TEMPLATE_STATISTICS
+from jobs.catalog.figures import FIGURES
 from jobs.catalog.measures import INDICATORS, LONGEST_WINDOW, MEASURES, WINDOWS
 
 if TYPE_CHECKING:
@@ -233,13 +234,16 @@ def account_record(accounts: DataFrame) -> DataFrame:
 def campaign_of(campaigns: DataFrame, members: DataFrame) -> DataFrame:
     groups = campaigns.select(
         "campaign_id",
-        F.col("accounts").alias("campaign_accounts"),
-        F.col("score").alias("campaign_score"),
+        *(
+            F.col(name).alias(f"campaign_{name}")
+            for name in ("accounts", "score", "resale_score", *(f.name for f in FIGURES))
+        ),
     )
     return members.join(groups, "campaign_id", "inner").select(
-        "account_id", "campaign_accounts", "campaign_score",
+        "account_id",
         F.col("strength").alias("campaign_strength"),
-    )  # fmt: skip
+        *(name for name in groups.columns if name != "campaign_id"),
+    )
 
 
 def evaluated(wide: DataFrame, unavailable: frozenset[str]) -> DataFrame:

@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs import campaigns, features, ingest, rollup
-from jobs.catalog.features import FEATURE_NAMES, FEATURES
+from jobs.catalog.features import JUDGEMENTS
 from jobs.night import open_lake
 from jobs.platform.lake import Lake
 from jobs.platform.settings import Settings
@@ -70,7 +70,7 @@ def build(out: Path, say: Callable[[str], None]) -> None:
         "training_worlds": [dataclasses.asdict(world) for world in TRAINING_WORLDS],
         "holdout_worlds": [dataclasses.asdict(world) for world in HOLDOUT_WORLDS],
     }
-    figures = build_prior(training, holdout, FEATURES, made, TrainingPolicy(), out)
+    figures = build_prior(training, holdout, JUDGEMENTS, made, TrainingPolicy(), out)
     say(json.dumps({k: v for k, v in figures.items() if not isinstance(v, (dict, list))},
                    default=str))  # fmt: skip
 
@@ -122,4 +122,6 @@ def _labelled(lake: Lake, truth: Path) -> TrainingSet:
         members, ["date", "account_id"], join_type="left outer"
     )
     plan = plan_rows(labels, presence, night, Sampling())
-    return build_training_set(plan, rows, FEATURE_NAMES, segments=("plan", "country"))
+    return build_training_set(
+        plan, rows, tuple(f.name for f in JUDGEMENTS), segments=("plan", "country")
+    )

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
-from jobs.catalog.features import FEATURE_NAMES, FEATURES
+from jobs.catalog.features import LEARNED
 from jobs.catalog.policy import TRAINING
 from jobs.catalog.tables import TABLES
 from jobs.platform.lake import arrow_schema
@@ -47,7 +47,7 @@ def run(lake: Lake, date: dt.date, force: bool = False) -> None:
     dataset = training_set(lake, date)
     outcome = run_training(
         dataset,
-        FEATURES,
+        LEARNED,
         registry=registry,
         decisions=decisions,
         inputs={name: lake.version(name) or 0 for name in ("account_features", "labels")},
@@ -94,7 +94,9 @@ def training_set(lake: Lake, date: dt.date) -> TrainingSet:
     plan = plan_rows(labels, presence, date, Sampling())
     wanted = lake.session.createDataFrame(plan.keys)
     rows = features.join(F.broadcast(wanted), ["account_id", "date"], "left_semi").toArrow()
-    return build_training_set(plan, rows, FEATURE_NAMES, segments=("plan", "country"))
+    return build_training_set(
+        plan, rows, tuple(f.name for f in LEARNED), segments=("plan", "country")
+    )
 
 
 def record(lake: Lake, decision: dict[str, Any]) -> None:

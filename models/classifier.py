@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+#: Log-odds of a judgement at the least: 1 in 150, and at most as much the other way.
+_LEAST_ODDS = -5.0
 #: Rows scored at once: 100,000 rows of 200 features are 80 MB.
 BATCH_ROWS = 100_000
 #: XGBoost computes in 32 bits; beyond this a finite number would become infinite.
@@ -51,11 +53,16 @@ class FeatureSpec:
     unit: str | None
     family: str
     monotone: int
+    #: The head that starts from this feature's own log-odds; its trees learn what is left.
+    judges: str = ""
 
     @classmethod
     def of(cls, feature: FeatureLike) -> FeatureSpec:
         """Copy a catalogue's declaration."""
-        return cls(feature.name, feature.about, feature.unit, feature.family, int(feature.monotone))
+        return cls(
+            feature.name, feature.about, feature.unit, feature.family, int(feature.monotone),
+            feature.judges,
+        )  # fmt: skip
 
 
 class Head:
@@ -65,9 +72,15 @@ class Head:
     """
 
     def __init__(
-        self, trees: bytes | None, calibration: Calibration | None, constant: float | None = None
+        self,
+        trees: bytes | None,
+        calibration: Calibration | None,
+        constant: float | None = None,
+        judge: int | None = None,
     ) -> None:
         self.trees = trees
+        #: Position of the feature that the margin starts from.
+        self.judge = judge
         self.calibration = calibration
         self.constant = constant
         self._booster: xgboost.Booster | None = None
@@ -91,7 +104,7 @@ class Head:
         if self.calibration is None:
             level = float(np.log(self.constant or 1e-9) - np.log1p(-(self.constant or 1e-9)))
             return np.full(len(matrix), level)
-        raw = margins(self.booster(), matrix, threads)
+        raw = margins(self.booster(), matrix, threads, self.judge)
         slope, intercept = self.calibration.lines(absent, raw)
         return slope * raw + intercept
 
@@ -103,7 +116,13 @@ class Head:
             return out
         if not len(matrix):
             return np.zeros((0, matrix.shape[1] + 1))
-        raw = _predict(self.booster(), matrix, threads, pred_contribs=True).astype(np.float64)
+        start = judged(matrix, self.judge)
+        raw = _predict(self.booster(), matrix, threads, start, pred_contribs=True)
+        raw = raw.astype(np.float64)
+        if self.judge is not None and start is not None:
+            # XGBoost counts the start as bias; it is the judgement's, beyond that of no campaign.
+            raw[:, self.judge] += start - _LEAST_ODDS
+            raw[:, -1] -= start - _LEAST_ODDS
         slope, intercept = self.calibration.lines(absent, raw.sum(axis=1))
         raw *= slope[:, None]
         raw[:, -1] += intercept
@@ -234,7 +253,10 @@ class Classifier:
                     f"{folder} has model format {manifest['format']}, this version reads {FORMAT}"
                 )
             features = tuple(FeatureSpec(**feature) for feature in manifest["features"])
-            heads = {name: _load_head(folder, manifest["heads"][name]) for name in HEADS}
+            heads = {
+                name: _load_head(folder, manifest["heads"][name], judge_of(name, features))
+                for name in HEADS
+            }
         except OSError as error:
             raise ModelError(f"cannot read {error.filename}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError) as error:
@@ -244,20 +266,37 @@ class Classifier:
     def __getstate__(self) -> dict[str, Any]:
         # Workers get the trees' text and parse it once each; a parsed booster does not travel.
         heads = {
-            name: Head(head.trees, head.calibration, head.constant)
+            name: Head(head.trees, head.calibration, head.constant, head.judge)
             for name, head in self.heads.items()
         }
         return {"features": self.features, "heads": heads, "trained": self.trained}
 
 
-def _load_head(folder: Path, entry: dict[str, Any]) -> Head:
+def _load_head(folder: Path, entry: dict[str, Any], judge: int | None) -> Head:
     if "constant" in entry:
         return Head(None, None, float(entry["constant"]))
     path = folder / str(entry["file"])
     trees = path.read_bytes()
     if hashlib.sha256(trees).hexdigest() != entry["sha256"]:
         raise ModelError(f"{path} is not the file that was saved")
-    return Head(trees, Calibration.from_json(entry["calibration"]))
+    return Head(trees, Calibration.from_json(entry["calibration"]), judge=judge)
+
+
+def judge_of(head: str, features: tuple[FeatureSpec, ...]) -> int | None:
+    """Position of the feature that judges what the head predicts."""
+    return next((at for at, feature in enumerate(features) if feature.judges == head), None)
+
+
+def judged(matrix: np.ndarray, judge: int | None) -> np.ndarray | None:
+    """(rows,) log-odds of the judgement: where the trees start from. None without a judge.
+
+    A probability of 0, or none at all, is that of an account without a campaign.
+    """
+    if judge is None:
+        return None
+    least = float(expit(np.array([_LEAST_ODDS]))[0])
+    value = np.clip(np.nan_to_num(matrix[:, judge].astype(np.float64), nan=0.0), least, 1 - least)
+    return np.asarray(np.log(value) - np.log1p(-value))
 
 
 def absent_families(matrix: np.ndarray, features: tuple[FeatureSpec, ...]) -> Absent:
@@ -274,17 +313,25 @@ def columns_of(family: str, features: tuple[FeatureSpec, ...]) -> np.ndarray:
     return np.array([at for at, feature in enumerate(features) if feature.family == family])
 
 
-def margins(booster: xgboost.Booster, matrix: np.ndarray, threads: int) -> np.ndarray:
-    """(rows,) float64 raw log-odds of the trees."""
+def margins(
+    booster: xgboost.Booster, matrix: np.ndarray, threads: int, judge: int | None = None
+) -> np.ndarray:
+    """(rows,) float64 raw log-odds of the trees, from where the judgement starts them."""
     if not len(matrix):
         return np.zeros(0)
-    return _predict(booster, matrix, threads, output_margin=True).astype(np.float64)
+    start = judged(matrix, judge)
+    return _predict(booster, matrix, threads, start, output_margin=True).astype(np.float64)
 
 
 def _predict(
-    booster: xgboost.Booster, matrix: np.ndarray, threads: int, **kind: bool
+    booster: xgboost.Booster,
+    matrix: np.ndarray,
+    threads: int,
+    start: np.ndarray | None,
+    **kind: bool,
 ) -> np.ndarray:
     import xgboost
 
     booster.set_param({"nthread": threads})
-    return booster.predict(xgboost.DMatrix(matrix, missing=np.nan, nthread=threads), **kind)
+    data = xgboost.DMatrix(matrix, missing=np.nan, base_margin=start, nthread=threads)
+    return booster.predict(data, **kind)

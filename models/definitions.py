@@ -45,6 +45,10 @@ class FeatureLike(Protocol):
     def monotone(self) -> int:
         """1: more of it never lowers the distillation score; -1: never raises it; 0: free."""
 
+    @property
+    def judges(self) -> str:
+        """The head whose probability it is by a judgement of its own, or nothing."""
+
 
 @dataclass(frozen=True)
 class Sampling:

@@ -27,7 +27,16 @@ import numpy as np
 import pandas as pd
 
 from models.calibration import AND, Calibration, Sigmoid, fit_sigmoid
-from models.classifier import LARGEST, Classifier, FeatureSpec, Head, columns_of, margins
+from models.classifier import (
+    LARGEST,
+    Classifier,
+    FeatureSpec,
+    Head,
+    columns_of,
+    judge_of,
+    judged,
+    margins,
+)
 from models.dataset import TrainingSet, lots
 from models.definitions import BENIGN, DISTILLATION, HEADS, Boosting, FeatureLike, TrainingPolicy
 from models.errors import ModelInputError
@@ -140,7 +149,8 @@ def _fit_head(
     }
     calibration = Calibration(lines[FULL], without)
     figures["suspects_left_out"] = int(suspects.sum())
-    return Head(bytes(booster.save_raw("json")), calibration), figures
+    trees = bytes(booster.save_raw("json"))
+    return Head(trees, calibration, judge=judge_of(name, specs)), figures
 
 
 def no_more_alarms(line: Sigmoid, margins: np.ndarray, usual: np.ndarray) -> Sigmoid:
@@ -212,7 +222,7 @@ def _out_of_fold(
         for case, columns in cases.items():
             left = rows.matrix[out]
             left[:, columns] = np.nan
-            unseen[case][out] = margins(booster, left, policy.threads)
+            unseen[case][out] = margins(booster, left, policy.threads, judge_of(name, specs))
     return unseen
 
 
@@ -246,9 +256,10 @@ def _boost(
     balanced = weight * np.where(positive, (light / heavy) ** boosting.balance_power, 1.0)
     # min_child_weight and reg_lambda are in units of rows, so the weights are as well.
     balanced *= len(balanced) / balanced.sum()
-    masked = without_one_family(matrix, specs)
+    seen = np.concatenate([matrix, without_one_family(matrix, specs)])
     data = xgboost.DMatrix(
-        np.concatenate([matrix, masked]),
+        seen,
+        base_margin=judged(seen, judge_of(name, specs)),
         label=np.concatenate([positive, positive]).astype(np.float32),
         weight=np.concatenate([balanced, balanced * boosting.masked_copy_weight]),
         missing=np.nan,

@@ -167,7 +167,6 @@ def _figures(evidence: Evidence, people: Population, members: Ints) -> dict[str,
     )
     out |= _lives(evidence, people, members)
     out |= _shared(evidence, members)
-    out["talk"] = out["conversation"]
     return out
 
 

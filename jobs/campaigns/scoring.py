@@ -39,6 +39,7 @@ class Finding:
     strength: list[float]
     kind: str
     score: float
+    resale_score: float
     requests: int
     output_tokens: int
     families: list[str]
@@ -67,7 +68,7 @@ def score_groups(
     for group in described:
         ids = [evidence.accounts[i] for i in group.members]
         counted = count_labels(ids, known)
-        kind, score, weights = judge(group, counted, policy)
+        kind, score, resale_score, weights = judge(group, counted, policy)
         families = families_of(group, policy)
         night = {
             name: int(evidence.sums[f"night_{name}"][group.members].sum())
@@ -78,6 +79,7 @@ def score_groups(
             strength=strengths(graph, group.members).tolist(),
             kind=kind,
             score=score,
+            resale_score=resale_score,
             requests=night["requests"],
             output_tokens=night["output_tokens"],
             families=families,
@@ -113,10 +115,12 @@ def count_labels(ids: list[str], known: dict[str, tuple[str, float]]) -> dict[st
 
 def judge(
     group: Group, labels: dict[str, float], policy: CampaignPolicy
-) -> tuple[str, float, dict[str, float]]:
-    """Kind, score, and what each term weighed."""
+) -> tuple[str, float, float, dict[str, float]]:
+    """Kind, both scores, and what each term weighed for distillation."""
     figures = group.figures
-    weights = {term.figure: weigh_term(term, figures) for term in policy.terms}
+    weights: dict[str, float] = {}
+    for term in policy.terms:
+        weights[term.figure] = weights.get(term.figure, 0.0) + weigh_term(term, figures)
     told = math.fsum(labels.values()) + policy.label_prior
     distils = (
         math.fsum([policy.base_nats, *weights.values()])
@@ -128,24 +132,28 @@ def judge(
         )
         + policy.label_nats * (labels["resale"] - labels["benign"] - labels["distillation"]) / told
     )
-    score = round(1.0 / (1.0 + math.exp(-distils)), 9)
+    score, resale_score = _probability(distils), _probability(resells)
     contract = (
         figures["organization"] >= policy.organization_share
         and figures["vetted"] >= policy.vetted_share
     )
     if contract and labels["distillation"] == 0.0:
         # One firm that a person checked: what its accounts share is the firm.
-        return "benign_group", min(score, policy.contract_score), weights
+        return "benign_group", min(score, policy.contract_score), resale_score, weights
     if distils >= max(resells, 0.0):
-        return "distillation", score, weights
+        return "distillation", score, resale_score, weights
     if resells >= 0.0:
         # Two explanations of one group compete: what resale explains is no sign of distillation.
-        return "resale", round(1.0 / (1.0 + math.exp(resells - distils)), 9), weights
+        return "resale", _probability(distils - resells), resale_score, weights
     if figures["organization"] >= policy.organization_share or (
         labels["benign"] > labels["distillation"] + labels["resale"]
     ):
-        return "benign_group", score, weights
-    return "unknown", score, weights
+        return "benign_group", score, resale_score, weights
+    return "unknown", score, resale_score, weights
+
+
+def _probability(nats: float) -> float:
+    return round(1.0 / (1.0 + math.exp(-nats)), 9)
 
 
 def weigh_term(term: Term, figures: dict[str, float]) -> float:

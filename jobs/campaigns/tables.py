@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,7 @@ from jobs.campaigns.evidence import KINDS, Evidence
 from jobs.campaigns.identity import Name
 from jobs.campaigns.links import Links
 from jobs.campaigns.scoring import Finding
+from jobs.catalog.figures import FIGURES
 from jobs.catalog.policy import CampaignPolicy
 
 if TYPE_CHECKING:
@@ -52,7 +54,8 @@ def _lists(held: np.ndarray, names: list[str]) -> pa.ListArray:
 
 def publish(lake: Lake, date: dt.date, findings: list[Finding], names: list[Name]) -> None:
     """Write campaigns and campaign_members of the night."""
-    campaigns, members = [], []
+    campaigns: list[dict[str, object]] = []
+    members: list[dict[str, object]] = []
     for finding, name in sorted(
         zip(findings, names, strict=True), key=lambda pair: pair[1].campaign_id
     ):
@@ -68,6 +71,12 @@ def publish(lake: Lake, date: dt.date, findings: list[Finding], names: list[Name
                 "summary": finding.summary,
                 "evidence": finding.families,
                 "reasons": finding.reasons,
+                "resale_score": finding.resale_score,
+                **{
+                    figure.name: None if math.isnan(value) else round(value, 9)
+                    for figure in FIGURES
+                    for value in (finding.figures[figure.name],)
+                },
             }
         )
         members += [

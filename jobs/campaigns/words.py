@@ -136,7 +136,6 @@ _TERMS: dict[str, Callable[[Figures, Figures], str]] = {
     "templates of its own repeat a prompt of the same day",
     "one_customer": lambda f, e: f"{_percent(f['one_customer'])} of its accounts share one payment "
     "instrument and one e-mail domain, in the open",
-    "talk": lambda f, e: f"{_percent(f['talk'])} of its requests go on with a conversation",
     "web": lambda f, e: f"{_percent(f['web'])} of its requests came by the web interface",
     "conversation": lambda f, e: f"{_percent(f['conversation'])} of its requests go on with a "
     f"conversation (all accounts: {_percent(e['conversation'])})",

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jobs.catalog.figures import FIGURES_BY_NAME
 from jobs.catalog.measures import INDICATORS, WINDOWS
+from jobs.catalog.policy import CAMPAIGN_POLICY
 from jobs.catalog.sketch import MARKERS
 from jobs.catalog.types import Family
 
@@ -49,6 +51,13 @@ class Feature:
     reason: str
     needs: tuple[str, ...] = ()
     monotone: int = 0
+    #: Whether the classifier reads it. What holds for a group and for no honest group carries
+    #: over to the next operation; habits of single accounts (volume, hours, lengths) are the last
+    #: operation's, and tell customers like it. Those are for analysts and for drift.
+    learned: bool = False
+    #: The output of the classifier that starts from this feature's own log-odds: a probability
+    #: that a judgement in the open came to. Trees learn what it misses.
+    judges: str = ""
 
 
 def _windowed(
@@ -112,6 +121,13 @@ def _night_share() -> str:
 
 _REQUEST_KINDS = tuple(i for i in INDICATORS if i.origin == "requests" and i.kind != "model")
 _ACCOUNT_KINDS = tuple(i for i in INDICATORS if i.origin == "accounts")
+
+#: What is ordinary of each figure that the policy weighs for distillation, and the direction in
+#: which it weighs it: an account without a campaign is ordinary.
+_WEIGHED: dict[str, tuple[str, int]] = {
+    term.figure: (f"{term.ordinary}D", 1 if term.nats * (term.telling - term.ordinary) > 0 else -1)
+    for term in reversed(CAMPAIGN_POLICY.terms)
+}
 
 FEATURES: tuple[Feature, ...] = (
     # Volume and rhythm
@@ -264,15 +280,34 @@ FEATURES: tuple[Feature, ...] = (
             "flag", "identity", "", ("payment_type",)),
     Feature("declared", "case when declared_use_chars > 0 then 1.0D else 0.0D end",
             "1 where the account declared its use.", "flag", "identity", ""),
-    # The campaign
+    # The campaign: what the classifier learns from
     Feature("campaign_accounts", "cast(coalesce(campaign_accounts, 0) as double)",
             "Accounts in its campaign, 0 without one.", "accounts", "infrastructure",
-            "it belongs to a group of {value}"),
+            "it belongs to a group of {value}", learned=True),
     Feature("campaign_score", "coalesce(campaign_score, 0.0D)", "Score of its campaign.", "score",
-            "infrastructure", "its group scores {value}", monotone=1),
+            "infrastructure", "its group scores {value}", monotone=1, learned=True,
+            judges="distillation"),
+    Feature("campaign_resale_score", "coalesce(campaign_resale_score, 0.0D)",
+            "Resale score of its campaign.", "score", "infrastructure", "", learned=True,
+            judges="resale"),
     Feature("campaign_strength", "coalesce(campaign_strength, 0.0D)",
-            "How firmly it belongs to its campaign.", "score", "infrastructure", "", monotone=1),
+            "How firmly it belongs to its campaign.", "score", "infrastructure", "", monotone=1,
+            learned=True),
+    *(
+        Feature(f"campaign_{name}", f"case when campaign_accounts is null then {ordinary} "
+                f"else campaign_{name} end",
+                f"Of its campaign: {FIGURES_BY_NAME[name].about}", FIGURES_BY_NAME[name].unit,
+                FIGURES_BY_NAME[name].family, "", monotone=direction, learned=True)
+        for name, (ordinary, direction) in _WEIGHED.items()
+    ),
 )  # fmt: skip
 
+#: What the classifier reads.
+LEARNED: tuple[Feature, ...] = tuple(feature for feature in FEATURES if feature.learned)
+#: What a prior from simulated worlds reads: the judgements and how firmly an account belongs. On
+#: the figures behind them it would learn the simulator.
+JUDGEMENTS: tuple[Feature, ...] = tuple(
+    feature for feature in LEARNED if feature.judges or feature.name == "campaign_strength"
+)
 FEATURE_NAMES: tuple[str, ...] = tuple(feature.name for feature in FEATURES)
 FEATURES_BY_NAME: dict[str, Feature] = {feature.name: feature for feature in FEATURES}

@@ -199,7 +199,7 @@ class CampaignPolicy:
         Term("start_together", 0.20, 0.60, 1.2, "accounts that begin together have one hand"),
         Term("signup_burst", 0.30, 0.80, 0.8, "accounts opened together were opened by one hand"),
         Term("conversation", 0.30, 0.05, 1.2, "teaching data is asked for, not talked about"),
-        Term("talk", 0.35, 0.60, -2.0, "people and tools go on with what they were answered"),
+        Term("conversation", 0.35, 0.60, -2.0, "people and tools go on with what is answered"),
         Term("unevenness", 0.50, 0.15, 1.5, "a scheduler spreads load evenly; people do not"),
         Term("active_days", 0.70, 0.95, 0.7, "a schedule has no days off"),
         Term("daily_requests", 8.0, 20.0, 0.8, "a class or a hobby asks a few questions a day"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.catalog import checks
 from jobs.catalog.features import FEATURES
+from jobs.catalog.figures import FIGURES
 from jobs.catalog.landing import ACCOUNTS, LABELS, REQUESTS, LandingColumn
 from jobs.catalog.measures import INDICATORS, MEASURES
 from jobs.catalog.policy import EVIDENCE_FAMILIES, LADDER
@@ -327,6 +328,9 @@ CAMPAIGNS = Table(
         Column("summary", STRING, "The group in one sentence.", nullable=False, promised=True),
         Column("evidence", STRINGS, "Families of evidence that bind it.", nullable=False),
         Column("reasons", STRINGS, "What binds it, strongest first.", nullable=False),
+        Column("resale_score", DOUBLE, "How sure it is that the group resells.", nullable=False,
+               **SCORE),
+        *(Column(f.name, DOUBLE, f.about, unit=f.unit) for f in FIGURES),
     ),
     checks=checks.CAMPAIGNS_CHECKS,
 )  # fmt: skip

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from jobs.catalog.features import FEATURE_NAMES, FEATURES
+from jobs.catalog.features import JUDGEMENTS
 from jobs.lab.ablation import rescored
 from jobs.lab.metrics import WorldTables, ranking_figures
 from jobs.lab.nights import code_fingerprint, read_last_night
@@ -52,7 +52,9 @@ def read_rows(folder: Path) -> TrainingSet:
     about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     table = pq.read_table(folder / "rows.parquet")
     night = type(START).fromisoformat(about["night"])
-    return TrainingSet(table, FEATURE_NAMES, night, about["counts"], tuple(about["segments"]))
+    return TrainingSet(
+        table, tuple(f.name for f in JUDGEMENTS), night, about["counts"], tuple(about["segments"])
+    )
 
 
 def without_tactic(rows: TrainingSet, tactic: str) -> TrainingSet:
@@ -65,7 +67,7 @@ def without_tactic(rows: TrainingSet, tactic: str) -> TrainingSet:
 def prior_of(rows: TrainingSet) -> Classifier:
     """A prior fitted on these rows as the committed one is."""
     policy = TrainingPolicy()
-    return at_prevalence(fit(rows, FEATURES, policy), policy.prior_prevalence)
+    return at_prevalence(fit(rows, JUDGEMENTS, policy), policy.prior_prevalence)
 
 
 def leave_each_out(

@@ -14,7 +14,7 @@ from jobs.catalog.features import FEATURE_NAMES, FEATURES, TEMPLATE_STATISTICS
 from jobs.catalog.landing import ACCOUNTS, REQUESTS, SOURCES
 from jobs.catalog.measures import INDICATORS, MEASURE_NAMES, MEASURES, WINDOWS
 from jobs.catalog.steps import STEPS
-from jobs.catalog.tables import ACCOUNTS_TABLE, REQUESTS_TABLE, TABLES
+from jobs.catalog.tables import ACCOUNTS_TABLE, CAMPAIGNS, REQUESTS_TABLE, TABLES
 from jobs.catalog.types import Table
 
 EACH_TABLE = pytest.mark.parametrize("table", TABLES.values(), ids=lambda table: table.name)
@@ -180,7 +180,8 @@ def test_features_are_made_of_declared_measures_only() -> None:
     known = {f"{name}_{days}d" for name in windowed for days in WINDOWS} | {
         *ACCOUNTS_TABLE.column_names,
         *(f"{i.kind}_fan" for i in INDICATORS if i.origin == "accounts"),
-        "campaign_accounts", "campaign_score", "campaign_strength",
+        "campaign_strength",
+        *(f"campaign_{column}" for column in CAMPAIGNS.column_names),
     }  # fmt: skip
     unknown = {f.name: words(f.sql) - known for f in FEATURES if words(f.sql) - known}
     assert unknown == {}

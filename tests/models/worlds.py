@@ -20,6 +20,7 @@ class PlantedFeature:
     family: str
     monotone: int = 0
     unit: str | None = "share"
+    judges: str = ""
 
     @property
     def about(self) -> str:
