@@ -101,13 +101,19 @@ class Calibration:
         return cls(Sigmoid(**values["full"]), without)
 
 
-def fit_sigmoid(margins: np.ndarray, positive: np.ndarray, weights: np.ndarray) -> Sigmoid:
+def fit_sigmoid(
+    margins: np.ndarray,
+    positive: np.ndarray,
+    weights: np.ndarray,
+    steepest: float = SLOPE_RANGE[1],
+) -> Sigmoid:
     """Fit on margins that the fitted model never saw in training.
 
     Args:
         margins: (n,) log-odds.
         positive: (n,) bool.
         weights: (n,) how many accounts of the population each row stands for.
+        steepest: the slope at most.
     """
     margins = np.asarray(margins, dtype=np.float64)
     heavy = float(weights[positive].sum())
@@ -133,11 +139,11 @@ def fit_sigmoid(margins: np.ndarray, positive: np.ndarray, weights: np.ndarray) 
         if fallen < 1e-12 * max(loss, 1.0):
             break
     slope, intercept = float(at[0]), float(at[1])
-    if SLOPE_RANGE[0] <= slope <= SLOPE_RANGE[1]:
+    if SLOPE_RANGE[0] <= slope <= steepest:
         return Sigmoid(slope, intercept)
     # Outside the range (the worst case is a falling curve, from positives that rank below the
     # negatives) only the level is learned, so that ranking is never turned round.
-    slope = float(np.clip(slope, *SLOPE_RANGE))
+    slope = float(np.clip(slope, SLOPE_RANGE[0], steepest))
     return Sigmoid(slope, _level(slope * margins, targets, weights))
 
 

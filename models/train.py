@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from models.calibration import AND, Calibration, Sigmoid, fit_sigmoid
+from models.calibration import AND, SLOPE_RANGE, Calibration, Sigmoid, fit_sigmoid
 from models.classifier import (
     LARGEST,
     Classifier,
@@ -135,8 +135,11 @@ def _fit_head(
     suspects = suspect_rows(unseen[FULL], rows.positive, rows.unlabelled, policy.boosting)
     kept = ~suspects
     booster = _boost(rows, kept, specs, name, policy)
+    # A judgement is a probability already: campaigns that are easier than the next one must not
+    # sharpen it.
+    steepest = SLOPE_RANGE[1] if judge_of(name, specs) is None else 1.0
     lines = {
-        case: fit_sigmoid(found[kept], positive[kept], represents[kept])
+        case: fit_sigmoid(found[kept], positive[kept], represents[kept], steepest)
         for case, found in unseen.items()
     }
     # Resellers share machines with distillers; without the content only the honest set the limit.

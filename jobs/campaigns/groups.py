@@ -144,7 +144,9 @@ def core_members(graph: sparse.csr_matrix, labels: Ints, policy: CampaignPolicy)
         return []
     order = members[np.argsort(labels[members], kind="stable")]
     starts = np.flatnonzero(np.r_[True, labels[order][1:] != labels[order][:-1]])
-    groups = [g for g in np.split(order, starts[1:]) if len(g) >= policy.group_accounts]
+    groups = np.split(order, starts[1:])
+    groups = [g[strengths(graph, g) >= policy.member_strength] for g in groups]
+    groups = [g for g in groups if len(g) >= policy.group_accounts]
     return sorted(groups, key=lambda group: int(group[0]))
 
 

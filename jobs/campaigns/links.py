@@ -242,7 +242,7 @@ def propose(
 
     On a token that tells much by itself, the ring is in an order of the token's own. On content
     that only counts as one piece of a list, all rings are in one order: accounts with one list
-    then meet the same neighbours again and again, and are weighed once.
+    then meet the same neighbours again and again, and only who meets often enough is weighed.
     """
     usable = evidence.token_accounts <= _caps(evidence, policy)[evidence.token_kind]
     accounts = len(evidence.accounts)
@@ -260,15 +260,18 @@ def propose(
             place = spread_keys(
                 evidence.account_keys[account] ^ spread_keys(evidence.token_hash[token])
             )
-        pairs.append(_ring(token, account, place, accounts, policy.ring))
-    found = np.unique(np.concatenate(pairs))
+        met, times = _ring(token, account, place, accounts, policy.ring)
+        pairs.append(met if own_order else met[times >= policy.list_tokens])
+    both = np.sort(np.concatenate(pairs))
+    found = both[np.r_[True, both[1:] != both[:-1]][: len(both)]]
     return found // accounts, found % accounts
 
 
-def _ring(token: Ints, account: Ints, place: Ints, accounts: int, ring: int) -> Ints:
-    """Neighbours of each token's carriers in order of `place`, as low * accounts + high."""
+def _ring(token: Ints, account: Ints, place: Ints, accounts: int, ring: int) -> tuple[Ints, Ints]:
+    """Neighbours of each token's carriers in order of `place`, as low * accounts + high, and on
+    how many tokens they are neighbours."""
     if not len(token):
-        return np.zeros(0, np.int64)
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     order = np.lexsort((place, token))
     token, account = token[order], account[order]
     starts = np.flatnonzero(np.r_[True, token[1:] != token[:-1]])
@@ -282,7 +285,9 @@ def _ring(token: Ints, account: Ints, place: Ints, accounts: int, ring: int) -> 
         a = account[turn]
         b = account[(start_of + (position + step) % size_of)[turn]]
         codes.append(np.minimum(a, b) * accounts + np.maximum(a, b))
-    return np.unique(np.concatenate(codes))
+    pairs = np.sort(np.concatenate(codes))
+    heads = np.flatnonzero(np.r_[True, pairs[1:] != pairs[:-1]])
+    return pairs[heads], np.diff(np.r_[heads, len(pairs)])
 
 
 def weigh(

@@ -175,6 +175,9 @@ class CampaignPolicy:
     #: Links inside the group that a member needs, and the share of its link weight.
     member_links: int = 2
     member_share: float = 0.5
+    #: How firmly a member must belong: its link weight inside over the group's median, by its share
+    #: of all its links. Who shares one thing with three of a hundred members is a bystander.
+    member_strength: float = 0.16
     #: Two groups are pieces of one where, on enough axes, this share of the members of each carries
     #: a token of which this share of all carriers are theirs; among so many groups at most.
     piece_share: float = 0.5

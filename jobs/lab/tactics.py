@@ -22,10 +22,10 @@ from jobs.catalog.features import JUDGEMENTS
 from jobs.lab.ablation import rescored
 from jobs.lab.metrics import WorldTables, ranking_figures
 from jobs.lab.nights import code_fingerprint, read_last_night
-from jobs.prior import START, TRAINING_WORLDS, PriorWorld, training_rows
+from jobs.prior import POLICY, START, TRAINING_WORLDS, PriorWorld, training_rows
 from models.classifier import Classifier
 from models.dataset import TrainingSet, concatenate
-from models.definitions import DISTILLATION, TrainingPolicy
+from models.definitions import DISTILLATION
 from models.prior import at_prevalence
 from models.train import fit
 
@@ -66,8 +66,7 @@ def without_tactic(rows: TrainingSet, tactic: str) -> TrainingSet:
 
 def prior_of(rows: TrainingSet) -> Classifier:
     """A prior fitted on these rows as the committed one is."""
-    policy = TrainingPolicy()
-    return at_prevalence(fit(rows, JUDGEMENTS, policy), policy.prior_prevalence)
+    return at_prevalence(fit(rows, JUDGEMENTS, POLICY), POLICY.prior_prevalence)
 
 
 def leave_each_out(
