@@ -66,7 +66,8 @@ def at_prevalence(classifier: Classifier, share: float) -> Classifier:
             heads[name] = head
             continue
         seen = float(classifier.trained["heads"][name]["prevalence"])
-        heads[name] = Head(head.trees, head.calibration.at_prevalence(seen, share))
+        moved = head.calibration.at_prevalence(seen, share)
+        heads[name] = Head(head.trees, moved, judge=head.judge)
     return Classifier(classifier.features, heads, dict(classifier.trained))
 
 

@@ -24,13 +24,14 @@ def run(lake: Lake, date: dt.date) -> None:
     from jobs.campaigns.links import find_links
     from jobs.campaigns.scoring import score_groups
     from jobs.campaigns.tables import links_table, publish
-    from jobs.campaigns.unions import join_pieces
+    from jobs.campaigns.unions import admit, join_pieces
     from jobs.catalog.policy import CAMPAIGN_POLICY
 
     evidence = gather(lake, date, CAMPAIGN_POLICY)
     links = find_links(evidence, CAMPAIGN_POLICY)
     groups = find_groups(evidence.account_keys, links, CAMPAIGN_POLICY)
     groups = join_pieces(evidence, groups, CAMPAIGN_POLICY)
+    groups = admit(evidence, links, groups, CAMPAIGN_POLICY)
     findings = score_groups(lake, date, evidence, links, groups, CAMPAIGN_POLICY)
     names = name_groups(lake, date, [finding.members for finding in findings], CAMPAIGN_POLICY)
     lake.replace_night("account_links", date, links_table(evidence, links, CAMPAIGN_POLICY))

@@ -34,7 +34,7 @@ _CHUNK = 50_000
 _BY_USE = ("template", "template_end", "shingle", "settings", "client", "system_prompt")
 #: Kinds of which an operation has a list, and shares it out.
 _LISTED = ("template", "template_end", "shingle")
-_LISTED_CODES = tuple(KINDS.index(kind) for kind in _LISTED)
+_LISTED_CODES = [KINDS.index(kind) for kind in _LISTED]
 #: Pieces that any two accounts have in common by chance, at least: people copy each other.
 _LEAST_CHANCE = 0.05
 #: Accounts and neighbours of the sample that says how alike two strangers' hours are.
@@ -65,13 +65,11 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     first, second = propose(evidence, weights, lists, policy)
     kind_nats, rarest = weigh(evidence, weights, first, second, policy)
     axes = _by_axis(kind_nats, policy)
-    listed, ratio, piece = common_list(evidence, lists, first, second, policy)
+    listed, ratio = common_list(lists, first, second, policy)
     one_list = (listed >= policy.list_nats) & (ratio >= policy.lift)
     work_at, work_cap = _axis(policy, "work")
     more = listed > axes[:, work_at]
     axes[more, work_at] = np.minimum(listed[more], work_cap)
-    rarest[more] = np.where(np.isin(np.arange(len(KINDS)), _LISTED_CODES), -1, rarest[more])
-    rarest[more, _LISTED_CODES[0]] = piece[more]
     kind_nats[more, _LISTED_CODES[0]] = axes[more, work_at]
     # Likeness in time confirms what two other axes suggest (of all pairs on one popular tool, some
     # are active together by chance), so it is compared only where it could still decide.
@@ -82,8 +80,17 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     # A common list needs no confirmation, and has no single token that could be looked up.
     hopeful &= ~one_list
     carried = ((weights.use + lists.carried) > 0).tocsr()
-    hopeful[hopeful] = together(carried, kind_nats[hopeful], rarest[hopeful], axes[hopeful], policy)
-    hopeful |= one_list
+    sure = np.zeros(len(first), bool)
+    alone = hopeful & ~more
+    sure[alone] = together(carried, kind_nats[alone], rarest[alone], axes[alone], policy)
+    # Of several pieces of content any may be the one that goes with the place: rare ones are too
+    # few to tell, common ones are everybody's.
+    unsure = np.flatnonzero(hopeful & more)
+    for piece in some_pieces(evidence, lists, first[unsure], second[unsure]):
+        rarest[np.ix_(unsure, np.array(_LISTED_CODES))] = -1
+        rarest[unsure, _LISTED_CODES[0]] = piece
+        sure[unsure] |= together(carried, kind_nats[unsure], rarest[unsure], axes[unsure], policy)
+    hopeful = sure | one_list
     first, second, kind_nats, axes, one_list = (
         first[hopeful], second[hopeful], kind_nats[hopeful], axes[hopeful], one_list[hopeful]
     )  # fmt: skip
@@ -175,12 +182,11 @@ def lists_of(evidence: Evidence, policy: CampaignPolicy) -> Lists:
 
 
 def common_list(
-    evidence: Evidence, lists: Lists, first: Ints, second: Ints, policy: CampaignPolicy
-) -> tuple[Floats, Floats, Ints]:
+    lists: Lists, first: Ints, second: Ints, policy: CampaignPolicy
+) -> tuple[Floats, Floats]:
     """How many different rare pieces of content each pair shares: one list of work.
 
-    Returns for each pair the surprise in nats, how many times as many as by chance, and the
-    rarest of the pieces (-1: none).
+    Returns for each pair the surprise in nats, and how many times as many as by chance.
 
     Two accounts with r and s such pieces have r s c in common by chance (c: how often two drawn
     pieces are one; the configuration model again), and k of them are a surprise of
@@ -189,15 +195,12 @@ def common_list(
     part of what an account sends: work mixed into a customer's traffic is still one list.
     """
     nats, times = np.zeros(len(first)), np.zeros(len(first))
-    piece = np.full(len(first), -1, np.int64)
     for at in range(0, len(first), _CHUNK):
         a, b = first[at : at + _CHUNK], second[at : at + _CHUNK]
         both = lists.carried[a].multiply(lists.carried[b]).tocsr()
-        if not both.nnz:
-            continue
         pair = np.repeat(np.arange(len(a)), np.diff(both.indptr))
-        kind = lists.token_kind[both.indices].astype(np.int64)
-        for code in np.unique(kind):
+        kind = lists.token_kind[both.indices]
+        for code in _LISTED_CODES:
             of_kind = kind == code
             shared = np.bincount(pair[of_kind], minlength=len(a)).astype(np.float64)
             under_test = np.bincount(
@@ -211,14 +214,26 @@ def common_list(
             surprise = shared * np.log(np.maximum(ratio, 1.0)) - shared + chance
             better = at + np.flatnonzero(enough & (surprise > nats[at : at + len(a)]))
             nats[better], times[better] = surprise[better - at], ratio[better - at]
-            token = both.indices[kind == code].astype(np.int64)
-            order = np.lexsort((token, evidence.token_accounts[token], pair[kind == code]))
-            row = pair[kind == code][order]
-            heads = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
-            rarest = np.full(len(a), -1, np.int64)
-            rarest[row[heads]] = token[order][heads]
-            piece[better] = rarest[better - at]
-    return nats, times, piece
+    return nats, times
+
+
+def some_pieces(
+    evidence: Evidence, lists: Lists, first: Ints, second: Ints
+) -> tuple[Ints, Ints, Ints]:
+    """Of the content that each pair shares, the piece that fewest accounts have, the middle one
+    and the one that most have (-1: none)."""
+    found = np.full((3, len(first)), -1, np.int64)
+    for at in range(0, len(first), _CHUNK):
+        a, b = first[at : at + _CHUNK], second[at : at + _CHUNK]
+        both = lists.carried[a].multiply(lists.carried[b]).tocsr()
+        token = both.indices.astype(np.int64)
+        pair = np.repeat(np.arange(len(a)), np.diff(both.indptr))
+        token = token[np.lexsort((token, evidence.token_accounts[token], pair))]
+        shared = np.diff(both.indptr)
+        some = np.flatnonzero(shared)
+        for row, place in enumerate((shared * 0, shared // 2, shared - 1)):
+            found[row, at + some] = token[both.indptr[some] + place[some]]
+    return found[0], found[1], found[2]
 
 
 def _axis(policy: CampaignPolicy, name: str) -> tuple[int, float]:
@@ -227,10 +242,16 @@ def _axis(policy: CampaignPolicy, name: str) -> tuple[int, float]:
 
 
 def _caps(evidence: Evidence, policy: CampaignPolicy) -> Floats:
-    """Accounts above which a token of each kind is a hub."""
+    """Accounts above which a token of each kind proposes nothing."""
+    return np.maximum(_declared_caps(), policy.hub_share * len(evidence.accounts))
+
+
+def _declared_caps() -> Floats:
+    """Accounts above which a token of each kind is a hub: a gateway, a popular client."""
+    # A template has no indicator of its own, and may be as popular as its ending.
+    ending = INDICATORS_BY_KIND["template_end"].link_cap
     return np.array([
-        max(INDICATORS_BY_KIND[kind].link_cap if kind in INDICATORS_BY_KIND else 0,
-            policy.hub_share * len(evidence.accounts))
+        INDICATORS_BY_KIND[kind].link_cap if kind in INDICATORS_BY_KIND else ending
         for kind in KINDS
     ], float)  # fmt: skip
 
@@ -245,6 +266,7 @@ def propose(
     then meet the same neighbours again and again, and only who meets often enough is weighed.
     """
     usable = evidence.token_accounts <= _caps(evidence, policy)[evidence.token_kind]
+    few = _declared_caps()[evidence.token_kind]
     accounts = len(evidence.accounts)
     spread = spread_keys(evidence.account_keys)
     pairs = []
@@ -260,28 +282,32 @@ def propose(
             place = spread_keys(
                 evidence.account_keys[account] ^ spread_keys(evidence.token_hash[token])
             )
-        met, times = _ring(token, account, place, accounts, policy.ring)
+        # Many stand on a gateway, and few of them together: fewer neighbours keep those who do
+        # connected, as they meet on more than one.
+        hub = evidence.token_accounts[token] > few[token]
+        steps = np.where(hub, policy.hub_ring, policy.ring)
+        met, times = _ring(token, account, place, accounts, steps)
         pairs.append(met if own_order else met[times >= policy.list_tokens])
     both = np.sort(np.concatenate(pairs))
     found = both[np.r_[True, both[1:] != both[:-1]][: len(both)]]
     return found // accounts, found % accounts
 
 
-def _ring(token: Ints, account: Ints, place: Ints, accounts: int, ring: int) -> tuple[Ints, Ints]:
-    """Neighbours of each token's carriers in order of `place`, as low * accounts + high, and on
-    how many tokens they are neighbours."""
+def _ring(token: Ints, account: Ints, place: Ints, accounts: int, steps: Ints) -> tuple[Ints, Ints]:
+    """Neighbours of each token's carriers in order of `place`, up to so many steps away, as
+    low * accounts + high, and on how many tokens they are neighbours."""
     if not len(token):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     order = np.lexsort((place, token))
-    token, account = token[order], account[order]
+    token, account, steps = token[order], account[order], steps[order]
     starts = np.flatnonzero(np.r_[True, token[1:] != token[:-1]])
     size = np.diff(np.r_[starts, len(token)])
     start_of, size_of = np.repeat(starts, size), np.repeat(size, size)
     position = np.arange(len(token)) - start_of
     codes = []
-    for step in range(1, ring + 1):
+    for step in range(1, int(steps.max()) + 1):
         # Beyond half way round, the ring only meets the same pairs from the other side.
-        turn = 2 * step <= size_of
+        turn = (2 * step <= size_of) & (step <= steps)
         a = account[turn]
         b = account[(start_of + (position + step) % size_of)[turn]]
         codes.append(np.minimum(a, b) * accounts + np.maximum(a, b))

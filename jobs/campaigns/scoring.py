@@ -76,7 +76,10 @@ def score_groups(
         }
         findings.append(Finding(
             members=ids,
-            strength=strengths(graph, group.members).tolist(),
+            # One admitted by what it works on, without links, belongs as little as is allowed.
+            strength=np.maximum(
+                strengths(graph, group.members), policy.member_strength
+            ).tolist(),
             kind=kind,
             score=score,
             resale_score=resale_score,

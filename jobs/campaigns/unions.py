@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.campaigns.evidence import KINDS, Evidence
+from jobs.campaigns.links import Links, Lists, common_list, lists_of, spread_keys
 from jobs.catalog.policy import CampaignPolicy
 
 Ints = NDArray[np.int64]
@@ -72,3 +73,52 @@ def _couples(
                 if together or in_low + in_high >= own:
                     axes.setdefault((low, high), set()).add(axis)
     return sorted(pair for pair, on in axes.items() if len(on) >= policy.axes_needed)
+
+
+def admit(
+    evidence: Evidence, links: Links, groups: list[Ints], policy: CampaignPolicy
+) -> list[Ints]:
+    """The groups with the accounts that work off a group's list, though too few links reached them.
+
+    A pair is weighed by itself; a group that works off one list is a better judge of who else
+    does. An account is admitted whose list has as much in common with the members' as they have
+    with each other (the median over a sample of them), or nearly as much where a link says the
+    same.
+    """
+    lists = lists_of(evidence, policy)
+    linked = np.zeros(len(evidence.accounts), np.int64)
+    np.add.at(linked, links.first, 1)
+    np.add.at(linked, links.second, 1)
+    free = np.ones(len(evidence.accounts), bool)
+    for members in groups:
+        free[members] = False
+    admitted = []
+    for members in groups:
+        order = np.argsort(spread_keys(evidence.account_keys[members]), kind="stable")
+        sample = members[order[: policy.admitting]]
+        typical = float(np.median(_in_common(lists, sample, sample, policy)))
+        if typical >= policy.admit_nats:
+            held = lists.carried[sample]
+            theirs = np.bincount(held.indices, minlength=held.shape[1]) >= policy.list_tokens
+            pieces = lists.carried @ theirs.astype(np.float64)
+            near = np.flatnonzero(free & (pieces >= 0.5 * np.median(pieces[members])))
+            common = _in_common(lists, near, sample, policy)
+            needed = np.where(linked[near] > 0, policy.admit_share, 1.0) * typical
+            joins = near[common >= needed]
+            free[joins] = False
+            members = np.sort(np.r_[members, joins])
+        admitted.append(members)
+    return sorted(admitted, key=lambda group: int(group[0]))
+
+
+def _in_common(
+    lists: Lists, accounts: Ints, sample: Ints, policy: CampaignPolicy
+) -> NDArray[np.float64]:
+    """For each account the median over the sample, itself left out, of what two have in common."""
+    if not len(accounts):
+        return np.zeros(0)
+    one = np.repeat(accounts, len(sample))
+    other = np.tile(sample, len(accounts))
+    nats, _ = common_list(lists, np.minimum(one, other), np.maximum(one, other), policy)
+    table = np.where(one == other, np.nan, nats).reshape(len(accounts), len(sample))
+    return np.asarray(np.nanmedian(table, axis=1))

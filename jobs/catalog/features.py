@@ -284,7 +284,9 @@ FEATURES: tuple[Feature, ...] = (
     Feature("campaign_accounts", "cast(coalesce(campaign_accounts, 0) as double)",
             "Accounts in its campaign, 0 without one.", "accounts", "infrastructure",
             "it belongs to a group of {value}", learned=True),
-    Feature("campaign_score", "coalesce(campaign_score, 0.0D)", "Score of its campaign.", "score",
+    Feature("campaign_score", "coalesce(campaign_score, 0.0D) * "
+            "least(1.0D, 0.5D + coalesce(campaign_strength, 0.0D))",
+            "Score of its campaign, less for an account that hardly belongs.", "score",
             "infrastructure", "its group scores {value}", monotone=1, learned=True,
             judges="distillation"),
     Feature("campaign_resale_score", "coalesce(campaign_resale_score, 0.0D)",

@@ -144,9 +144,10 @@ class CampaignPolicy:
     #: grow with accounts, not with their square, and a random ring is an expander, so that a
     #: group of thousands still hangs together.
     ring: int = 4
-    #: A token of more accounts than its declared cap proposes no pairs: a carrier's gateway, a
-    #: popular client. Content and tools may reach this share of all accounts, so that an operation
-    #: of a tenth of them is still seen.
+    #: The same on a token of more accounts than its declared cap.
+    hub_ring: int = 2
+    #: A token of more than this share of all accounts proposes no pairs: a popular client, a public
+    #: phrase. An operation of a tenth of all accounts, and its machines, are still seen.
     hub_share: float = 0.12
     #: Nats that a token must bring between two accounts like this one, for it to count at all:
     #: a phrase met once in a hundred requests only costs time.
@@ -183,6 +184,11 @@ class CampaignPolicy:
     piece_share: float = 0.5
     own_share: float = 0.8
     pieces_most: int = 8
+    #: Members of a group that say who else works off its list, nats that they must have in common
+    #: with each other for that, and the share of it that an account with a link must reach.
+    admitting: int = 48
+    admit_nats: float = 4.5
+    admit_share: float = 0.85
     #: Rounds in which parts of the accounts move at once, before only unlinked ones do.
     rounds: int = 20
 

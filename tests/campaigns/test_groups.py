@@ -145,3 +145,16 @@ def test_strength_is_the_share_of_a_members_links_inside() -> None:
 def test_no_links_make_no_groups() -> None:
     empty = sparse.csr_matrix((3, 3))
     assert core_members(empty, np.arange(3), CAMPAIGN_POLICY) == []
+
+
+def test_a_bystander_of_a_firm_group_is_no_member() -> None:
+    # Nine accounts bound all round; a tenth shares one thing with two of them.
+    pairs = [(a, b) for a in range(9) for b in range(a + 1, 9)]
+    first = np.array([a for a, _ in pairs] + [0, 1])
+    second = np.array([b for _, b in pairs] + [9, 9])
+    weight = np.array([12.0] * len(pairs) + [7.0, 7.0])
+    blank = np.zeros((len(first), 1))
+    links = Links(first, second, weight, blank, blank.astype(bool))
+    keys = np.arange(10, dtype=np.int64) * 7_919
+    (group,) = find_groups(keys, links, CAMPAIGN_POLICY)
+    assert group.tolist() == list(range(9))

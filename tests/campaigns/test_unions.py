@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from jobs.campaigns.unions import join_pieces
+from jobs.campaigns.links import Links
+from jobs.campaigns.unions import admit, join_pieces
 from jobs.catalog.policy import CAMPAIGN_POLICY
 from tests.campaigns.conftest import evidence_of, read, spread
 
@@ -52,3 +53,37 @@ def test_three_pieces_of_one_roster_are_one() -> None:
         "a1..a9", "b1..b9", "c1..c9",
     )  # fmt: skip
     assert group == spread(everyone)
+
+
+def admitted(text: str, group: str, linked: str = "") -> list[str]:
+    """The group after admission; `linked` has one link with its first member."""
+    evidence = evidence_of(read(text))
+    index = {account: at for at, account in enumerate(evidence.accounts)}
+    members = np.array([index[a] for a in spread(group)], np.int64)
+    ends = np.array([index[a] for a in spread(linked)], np.int64) if linked else members[:0]
+    first, second = np.minimum(ends, members[0]), np.maximum(ends, members[0])
+    links = Links(first, second, np.ones(len(ends)), np.zeros((len(ends), 1)),
+                  np.zeros((len(ends), 1), bool))  # fmt: skip
+    (found,) = admit(evidence, links, [members], CAMPAIGN_POLICY)
+    return [evidence.accounts[at] for at in found]
+
+
+def list_of(accounts: str, pieces: range) -> str:
+    return "\n".join(f"{accounts} | template | piece{n}" for n in pieces)
+
+
+def test_who_works_off_the_groups_list_is_admitted_without_a_link() -> None:
+    text = list_of("a1..a9 b1", range(12)) + "\n" + list_of("c1", range(3))
+    assert admitted(text, "a1..a9") == spread("a1..a9 b1")
+
+
+def test_nearly_as_much_is_enough_with_a_link_and_not_without() -> None:
+    # The same list, but what it does beside that makes meeting on some of it likelier.
+    text = list_of("a1..a9 b1", range(12)) + "\n" + list_of("b1 c1", range(20, 28))
+    assert admitted(text, "a1..a9") == spread("a1..a9")
+    assert admitted(text, "a1..a9", linked="b1") == spread("a1..a9 b1")
+
+
+def test_a_group_with_little_in_common_admits_nobody() -> None:
+    text = list_of("a1..a9 b1", range(2))
+    assert admitted(text, "a1..a9", linked="b1") == spread("a1..a9")

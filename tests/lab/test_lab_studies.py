@@ -46,9 +46,10 @@ def test_a_feature_taken_away_changes_scores_as_if_it_could_not_be_had() -> None
         "account_id": ["a", "b"], "class": ["distillation", "benign"],
         "campaign": ["D00", None], "tactic": ["t", None],
     })  # fmt: skip
-    less = without(whole, ["campaign_score", "requests_7d"])
-    assert less["campaign_score"].null_count == less["requests_7d"].null_count == 2
-    assert less["requests_28d"].null_count == 0 and whole["campaign_score"].null_count == 0
+    less = without(whole, ["campaign_score", "campaign_strength"])
+    assert less["campaign_score"].null_count == less["campaign_strength"].null_count == 2
+    assert less["campaign_resale_score"].null_count == 0
+    assert whole["campaign_score"].null_count == 0
     expected = prior.predict(less)["distillation_score"].to_pylist()
     rows = rescored(prior, less, truth)
     assert rows["distillation_score"].tolist() == expected
