@@ -14,7 +14,7 @@ from jobs.catalog.steps import STEPS
 from jobs.night import run_steps
 from jobs.platform.lake import Lake
 from jobs.platform.settings import Settings
-from jobs.simulator import WorldSettings, simulate
+from jobs.simulator import CampaignPlan, WorldSettings, simulate
 
 START = dt.date(2026, 5, 1)
 NIGHTS = [START + dt.timedelta(days=n) for n in range(3)]
@@ -23,7 +23,9 @@ NIGHTS = [START + dt.timedelta(days=n) for n in range(3)]
 @pytest.fixture(scope="module")
 def landing(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("world")
-    world = WorldSettings(days=3, accounts=300, seed=11, start=START, workers=1)
+    # One operation from before the first night on: three nights show no other.
+    farm = CampaignPlan("template_farm", accounts=30, start_day=-1, labelled=False)
+    world = WorldSettings(days=3, accounts=300, seed=11, start=START, workers=1, campaigns=(farm,))
     simulate(folder / "landing", folder / "truth", world, None)
     return folder / "landing"
 
