@@ -289,8 +289,9 @@ FEATURES: tuple[Feature, ...] = (
             "Score of its campaign, less for an account that hardly belongs.", "score",
             "infrastructure", "its group scores {value}", monotone=1, learned=True,
             judges="distillation"),
-    Feature("campaign_resale_score", "coalesce(campaign_resale_score, 0.0D)",
-            "Resale score of its campaign.", "score", "infrastructure", "", learned=True,
+    Feature("campaign_resale_score", "coalesce(campaign_resale_score, 0.0D) * "
+            "least(1.0D, 0.5D + coalesce(campaign_strength, 0.0D))",
+            "Resale score of its campaign, less for an account that hardly belongs.", "score", "infrastructure", "", learned=True,
             judges="resale"),
     Feature("campaign_strength", "coalesce(campaign_strength, 0.0D)",
             "How firmly it belongs to its campaign.", "score", "infrastructure", "", monotone=1,
