@@ -129,6 +129,9 @@ _WEIGHED: dict[str, tuple[str, int]] = {
     for term in reversed(CAMPAIGN_POLICY.terms)
 }
 
+#: What a campaign's score counts for an account: all where it belongs by half or more.
+_FIRMLY = "least(1.0D, 0.5D + coalesce(campaign_strength, 0.0D))"
+
 FEATURES: tuple[Feature, ...] = (
     # Volume and rhythm
     *_windowed("requests", "cast(requests_{w}d as double)", "Requests.", "requests", "behaviour",
@@ -284,15 +287,13 @@ FEATURES: tuple[Feature, ...] = (
     Feature("campaign_accounts", "cast(coalesce(campaign_accounts, 0) as double)",
             "Accounts in its campaign, 0 without one.", "accounts", "infrastructure",
             "it belongs to a group of {value}", learned=True),
-    Feature("campaign_score", "coalesce(campaign_score, 0.0D) * "
-            "least(1.0D, 0.5D + coalesce(campaign_strength, 0.0D))",
+    Feature("campaign_score", f"coalesce(campaign_score, 0.0D) * {_FIRMLY}",
             "Score of its campaign, less for an account that hardly belongs.", "score",
             "infrastructure", "its group scores {value}", monotone=1, learned=True,
             judges="distillation"),
-    Feature("campaign_resale_score", "coalesce(campaign_resale_score, 0.0D) * "
-            "least(1.0D, 0.5D + coalesce(campaign_strength, 0.0D))",
-            "Resale score of its campaign, less for an account that hardly belongs.", "score", "infrastructure", "", learned=True,
-            judges="resale"),
+    Feature("campaign_resale_score", f"coalesce(campaign_resale_score, 0.0D) * {_FIRMLY}",
+            "Resale score of its campaign, less for an account that hardly belongs.", "score",
+            "infrastructure", "", learned=True, judges="resale"),
     Feature("campaign_strength", "coalesce(campaign_strength, 0.0D)",
             "How firmly it belongs to its campaign.", "score", "infrastructure", "", monotone=1,
             learned=True),
