@@ -72,15 +72,9 @@ class Head:
     """
 
     def __init__(
-        self,
-        trees: bytes | None,
-        calibration: Calibration | None,
-        constant: float | None = None,
-        judge: int | None = None,
+        self, trees: bytes | None, calibration: Calibration | None, constant: float | None = None
     ) -> None:
         self.trees = trees
-        #: Position of the feature that the margin starts from.
-        self.judge = judge
         self.calibration = calibration
         self.constant = constant
         self._booster: xgboost.Booster | None = None
@@ -99,29 +93,33 @@ class Head:
             self._booster = booster
         return self._booster
 
-    def log_odds(self, matrix: np.ndarray, absent: Absent, threads: int) -> np.ndarray:
-        """(rows,) calibrated log-odds."""
+    def log_odds(
+        self, matrix: np.ndarray, absent: Absent, judge: int | None, threads: int
+    ) -> np.ndarray:
+        """(rows,) calibrated log-odds; `judge` is the column that the margin starts from."""
         if self.calibration is None:
             level = float(np.log(self.constant or 1e-9) - np.log1p(-(self.constant or 1e-9)))
             return np.full(len(matrix), level)
-        raw = margins(self.booster(), matrix, threads, self.judge)
+        raw = margins(self.booster(), matrix, threads, judge)
         slope, intercept = self.calibration.lines(absent, raw)
         return slope * raw + intercept
 
-    def contributions(self, matrix: np.ndarray, absent: Absent, threads: int) -> np.ndarray:
+    def contributions(
+        self, matrix: np.ndarray, absent: Absent, judge: int | None, threads: int
+    ) -> np.ndarray:
         """(rows, features + 1) exact TreeSHAP on the calibrated log-odds; the last is the bias."""
         if self.calibration is None:
             out = np.zeros((len(matrix), matrix.shape[1] + 1))
-            out[:, -1] = self.log_odds(matrix, absent, threads)
+            out[:, -1] = self.log_odds(matrix, absent, judge, threads)
             return out
         if not len(matrix):
             return np.zeros((0, matrix.shape[1] + 1))
-        start = judged(matrix, self.judge)
+        start = judged(matrix, judge)
         raw = _predict(self.booster(), matrix, threads, start, pred_contribs=True)
         raw = raw.astype(np.float64)
-        if self.judge is not None and start is not None:
+        if start is not None:
             # XGBoost counts the start as bias; it is the judgement's, beyond that of no campaign.
-            raw[:, self.judge] += start - _LEAST_ODDS
+            raw[:, judge] += start - _LEAST_ODDS
             raw[:, -1] -= start - _LEAST_ODDS
         slope, intercept = self.calibration.lines(absent, raw.sum(axis=1))
         raw *= slope[:, None]
@@ -177,7 +175,8 @@ class Classifier:
             matrix = self.matrix(table.slice(start, BATCH_ROWS))
             absent = absent_families(matrix, self.features)
             for head in HEADS:
-                odds = self.heads[head].log_odds(matrix, absent, threads)
+                judge = judge_of(head, self.features)
+                odds = self.heads[head].log_odds(matrix, absent, judge, threads)
                 parts[head].append(expit(odds))
         self.matrix(table.slice(0, 0))  # an empty table of the wrong shape is wrong as well
         return pa.table({f"{head}_score": np.concatenate(parts[head]) for head in HEADS})
@@ -195,7 +194,8 @@ class Classifier:
         """
         matrix = self.matrix(table)
         absent = absent_families(matrix, self.features)
-        return self.heads[head].contributions(matrix, absent, threads)
+        judge = judge_of(head, self.features)
+        return self.heads[head].contributions(matrix, absent, judge, threads)
 
     def save(self, folder: Path) -> str:
         """Write the folder; returns `digest()`."""
@@ -253,10 +253,7 @@ class Classifier:
                     f"{folder} has model format {manifest['format']}, this version reads {FORMAT}"
                 )
             features = tuple(FeatureSpec(**feature) for feature in manifest["features"])
-            heads = {
-                name: _load_head(folder, manifest["heads"][name], judge_of(name, features))
-                for name in HEADS
-            }
+            heads = {name: _load_head(folder, manifest["heads"][name]) for name in HEADS}
         except OSError as error:
             raise ModelError(f"cannot read {error.filename}: {error.strerror}") from None
         except (ValueError, KeyError, TypeError) as error:
@@ -266,20 +263,20 @@ class Classifier:
     def __getstate__(self) -> dict[str, Any]:
         # Workers get the trees' text and parse it once each; a parsed booster does not travel.
         heads = {
-            name: Head(head.trees, head.calibration, head.constant, head.judge)
+            name: Head(head.trees, head.calibration, head.constant)
             for name, head in self.heads.items()
         }
         return {"features": self.features, "heads": heads, "trained": self.trained}
 
 
-def _load_head(folder: Path, entry: dict[str, Any], judge: int | None) -> Head:
+def _load_head(folder: Path, entry: dict[str, Any]) -> Head:
     if "constant" in entry:
         return Head(None, None, float(entry["constant"]))
     path = folder / str(entry["file"])
     trees = path.read_bytes()
     if hashlib.sha256(trees).hexdigest() != entry["sha256"]:
         raise ModelError(f"{path} is not the file that was saved")
-    return Head(trees, Calibration.from_json(entry["calibration"]), judge=judge)
+    return Head(trees, Calibration.from_json(entry["calibration"]))
 
 
 def judge_of(head: str, features: tuple[FeatureSpec, ...]) -> int | None:

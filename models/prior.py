@@ -66,8 +66,7 @@ def at_prevalence(classifier: Classifier, share: float) -> Classifier:
             heads[name] = head
             continue
         seen = float(classifier.trained["heads"][name]["prevalence"])
-        moved = head.calibration.at_prevalence(seen, share)
-        heads[name] = Head(head.trees, moved, judge=head.judge)
+        heads[name] = Head(head.trees, head.calibration.at_prevalence(seen, share))
     return Classifier(classifier.features, heads, dict(classifier.trained))
 
 

@@ -152,8 +152,7 @@ def _fit_head(
     }
     calibration = Calibration(lines[FULL], without)
     figures["suspects_left_out"] = int(suspects.sum())
-    trees = bytes(booster.save_raw("json"))
-    return Head(trees, calibration, judge=judge_of(name, specs)), figures
+    return Head(bytes(booster.save_raw("json")), calibration), figures
 
 
 def no_more_alarms(line: Sigmoid, margins: np.ndarray, usual: np.ndarray) -> Sigmoid:
