@@ -44,18 +44,16 @@ def name_groups(
         "campaign_members", first, before, ["date", "campaign_id", "account_id", "joined"]
     )
     campaigns = lake.rows("campaigns", first, before, ["campaign_id", "first_seen"])
-    latest: dict[str, tuple[dt.date, Membership]] = {}
-    for row in members.to_pylist():
-        seen = latest.get(row["account_id"])
-        if seen is None or row["date"] > seen[0]:
-            latest[row["account_id"]] = (
-                row["date"], Membership(row["campaign_id"], row["joined"])
-            )  # fmt: skip
-    born: dict[str, dt.date] = {}
-    for row in campaigns.to_pylist():
-        known = born.get(row["campaign_id"])
-        born[row["campaign_id"]] = min(known, row["first_seen"]) if known else row["first_seen"]
-    earlier = {account: membership for account, (_, membership) in latest.items()}
+    # In order of date, so that of several nights the last one is kept.
+    members = members.sort_by("date")
+    columns = (members[name].to_pylist() for name in ("account_id", "campaign_id", "joined"))
+    earlier = {
+        account: Membership(name, joined) for account, name, joined in zip(*columns, strict=True)
+    }
+    oldest = campaigns.group_by("campaign_id").aggregate([("first_seen", "min")])
+    born = dict(
+        zip(oldest["campaign_id"].to_pylist(), oldest["first_seen_min"].to_pylist(), strict=True)
+    )
     return match_names(date, groups, earlier, born, policy.same_share)
 
 

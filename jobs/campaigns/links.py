@@ -33,8 +33,7 @@ _CHUNK = 50_000
 #: Kinds of which an account may carry very many, few of them typical of it.
 _BY_USE = ("template", "template_end", "shingle", "settings", "client", "system_prompt")
 #: Kinds of which an operation has a list, and shares it out.
-_LISTED = ("template", "template_end", "shingle")
-_LISTED_CODES = [KINDS.index(kind) for kind in _LISTED]
+_LISTED_CODES = [KINDS.index(kind) for kind in ("template", "template_end", "shingle")]
 #: Pieces that any two accounts have in common by chance, at least: people copy each other.
 _LEAST_CHANCE = 0.05
 #: Accounts and neighbours of the sample that says how alike two strangers' hours are.
@@ -80,17 +79,17 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     # A common list needs no confirmation, and has no single token that could be looked up.
     hopeful &= ~one_list
     carried = ((weights.use + lists.carried) > 0).tocsr()
-    sure = np.zeros(len(first), bool)
-    alone = hopeful & ~more
-    sure[alone] = together(carried, kind_nats[alone], rarest[alone], axes[alone], policy)
     # Of several pieces of content any may be the one that goes with the place: rare ones are too
     # few to tell, common ones are everybody's.
-    unsure = np.flatnonzero(hopeful & more)
-    for piece in some_pieces(evidence, lists, first[unsure], second[unsure]):
-        rarest[np.ix_(unsure, np.array(_LISTED_CODES))] = -1
-        rarest[unsure, _LISTED_CODES[0]] = piece
-        sure[unsure] |= together(carried, kind_nats[unsure], rarest[unsure], axes[unsure], policy)
-    hopeful = sure | one_list
+    alone, several = np.flatnonzero(hopeful & ~more), np.flatnonzero(hopeful & more)
+    pieces = some_pieces(evidence, lists, first[several], second[several])
+    tried = np.r_[alone, np.tile(several, len(pieces))]
+    tokens = rarest[tried]
+    tokens[len(alone) :, _LISTED_CODES] = -1
+    tokens[len(alone) :, _LISTED_CODES[0]] = np.concatenate(pieces)
+    holds = together(carried, kind_nats[tried], tokens, axes[tried], policy)
+    hopeful = one_list.copy()
+    hopeful[tried[holds]] = True
     first, second, kind_nats, axes, one_list = (
         first[hopeful], second[hopeful], kind_nats[hopeful], axes[hopeful], one_list[hopeful]
     )  # fmt: skip
@@ -159,7 +158,7 @@ class Lists:
 
 def lists_of(evidence: Evidence, policy: CampaignPolicy) -> Lists:
     """Content that may be of a work list: shared, and by few."""
-    content = np.isin(evidence.token_kind, [KINDS.index(kind) for kind in _LISTED])
+    content = np.isin(evidence.token_kind, _LISTED_CODES)
     rare = content & (evidence.token_accounts <= _caps(evidence, policy)[evidence.token_kind])
     keep = rare[evidence.carried.indices]
     row = np.repeat(np.arange(len(evidence.accounts)), np.diff(evidence.carried.indptr))[keep]
