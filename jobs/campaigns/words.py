@@ -61,10 +61,12 @@ def reasons_of(
                 "the same hours of the same days far more than time zone and weekday explain",
             )
         )
-    for figure, speak in _TERMS.items():
-        weight = weights.get(figure, 0.0)
+    for figure, weight in weights.items():
         if abs(weight) >= 0.25 and not math.isnan(figures[figure]):
-            said.append((abs(weight), speak(figures, everyone)))
+            if figure in _SHARES:
+                said.append((abs(weight), f"{_percent(figures[figure])} {_SHARES[figure]}"))
+            elif figure in _SENTENCES:
+                said.append((abs(weight), _SENTENCES[figure](figures, everyone)))
     said.sort(key=lambda pair: (-round(pair[0], 6), pair[1]))
     return [sentence for _, sentence in said[:_SAID_MOST]]
 
@@ -118,50 +120,48 @@ def _percent(value: float) -> str:
     return f"{value:.0%}"
 
 
-#: What is said of a figure that weighs in the score.
-_TERMS: dict[str, Callable[[Figures, Figures], str]] = {
-    "strangers": lambda f, e: f"{_percent(f['strangers'])} of its linked pairs send the same work "
-    "and have neither network nor client nor payment in common that would explain it",
-    "roster": lambda f, e: f"{_percent(f['roster'])} of its accounts, each with addresses of its "
-    "own, now and then come from machines that only this group uses",
+#: What is said of a figure that weighs in the score, of those that are shares: the share, and this.
+_SHARES: dict[str, str] = {
+    "strangers": "of its linked pairs send the same work and have neither network nor client nor "
+    "payment in common that would explain it",
+    "roster": "of its accounts, each with addresses of its own, now and then come from machines "
+    "that only this group uses",
+    "start_together":
+    "of its accounts, beyond what all accounts show, were first seen within the same "
+    "three days",
+    "instruments":
+    "of its accounts share payment instruments or phone numbers in several small sets",
+    "own_products": "of its accounts have a system prompt that no other of them has",
+    "one_customer":
+    "of its accounts share one payment instrument and one e-mail domain, in the open",
+    "web": "of its requests came by the web interface",
+    "signup_burst": "of its accounts were opened within 24 hours",
+    "own_template_requests": "of its requests follow templates of its own",
+    "same_settings": "of its requests carry the very same sampling settings",
+    "vetted": "of its accounts are verified or under contract",
+    "untraceable": "of its accounts pay by prepaid card or crypto currency",
+}  # fmt: skip
+#: And of the others, in words of their own.
+_SENTENCES: dict[str, Callable[[Figures, Figures], str]] = {
     "own_templates": lambda f, e: "half of its accounts or more use "
     f"{_many(f['own_templates'], 'template')} of the group's own each",
-    "start_together": lambda f, e: f"{_percent(f['start_together'])} of its accounts, beyond what "
-    "all accounts show, were first seen within the same three days",
-    "instruments": lambda f, e: f"{_percent(f['instruments'])} of its accounts share payment "
-    "instruments or phone numbers in several small sets",
-    "own_products": lambda f, e: f"{_percent(f['own_products'])} of its accounts have a system "
-    "prompt that no other of them has",
     "own_template_new": lambda f, e: f"{_percent(1 - f['own_template_new'])} of its requests on "
     "templates of its own repeat a prompt of the same day",
-    "one_customer": lambda f, e: f"{_percent(f['one_customer'])} of its accounts share one payment "
-    "instrument and one e-mail domain, in the open",
-    "web": lambda f, e: f"{_percent(f['web'])} of its requests came by the web interface",
     "conversation": lambda f, e: f"{_percent(f['conversation'])} of its requests go on with a "
     f"conversation (all accounts: {_percent(e['conversation'])})",
     "unevenness": lambda f, e: "requests a day differ by "
     f"{_percent(f['unevenness'])} between its accounts (standard deviation over mean)",
     "active_days": lambda f, e: f"its accounts sent traffic on {_percent(f['active_days'])} of "
     "the days between their first and last",
-    "signup_burst": lambda f, e: f"{_percent(f['signup_burst'])} of its accounts were opened "
-    "within 24 hours",
     "stopped": lambda f, e: f"{_many(f['stopped_accounts'], 'account')} of it stopped by "
     f"suspension or closure, and {_many(f['replacements'], 'account')} began after the first of "
     "them",
     "teaching": lambda f, e: _teaching(f, e),
-    "own_template_requests": lambda f, e: f"{_percent(f['own_template_requests'])} of its requests "
-    "follow templates of its own",
-    "same_settings": lambda f, e: f"{_percent(f['same_settings'])} of its requests carry the very "
-    "same sampling settings",
     "shingle_disjoint": lambda f, e: f"only {_percent(f['shingle_disjoint'])} of the phrases that "
     "its accounts sent differ from each other's",
     "organization": lambda f, e: f"{_many(f['organization_accounts'], 'account')} of "
     f"{f['accounts']:,.0f} belong to one organization, {_percent(f['vetted'])} verified or under "
     "contract",
-    "vetted": lambda f, e: f"{_percent(f['vetted'])} of its accounts are verified or under "
-    "contract",
-    "untraceable": lambda f, e: f"{_percent(f['untraceable'])} of its accounts pay by prepaid card "
-    "or crypto currency",
     "output_ratio": lambda f, e: f"its answers have {f['output_tokens_mean']:,.0f} tokens on "
     f"average (all accounts: {e['output_tokens']:,.0f})",
     "daily_requests": lambda f, e: f"its accounts send {f['daily_requests']:,.0f} requests on an "
