@@ -123,7 +123,8 @@ _REQUEST_KINDS = tuple(i for i in INDICATORS if i.origin == "requests" and i.kin
 _ACCOUNT_KINDS = tuple(i for i in INDICATORS if i.origin == "accounts")
 
 #: What is ordinary of each figure that the policy weighs for distillation, and the direction in
-#: which it weighs it: an account without a campaign is ordinary.
+#: which it weighs it: an account without a campaign is ordinary. Of a figure that is weighed twice
+#: the first term counts, hence the reversed order.
 _WEIGHED: dict[str, tuple[str, int]] = {
     term.figure: (f"{term.ordinary}D", 1 if term.nats * (term.telling - term.ordinary) > 0 else -1)
     for term in reversed(CAMPAIGN_POLICY.terms)

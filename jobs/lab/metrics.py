@@ -17,17 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from jobs.lab.ranking import (
-    FALSE_POSITIVE_RATES,
-    brier,
-    pr_auc,
-    precision_of_first,
-    precision_recall_curve,
-    recall_at,
-    reliability,
-    threshold,
-    wilson,
-)
+from jobs.lab.ranking import brier, pr_auc, precision_of_first, recall_at, threshold, wilson
+from models.evaluate import FALSE_POSITIVE_RATES, Judged, precision_recall_curve, reliability
 
 #: The rate at which campaigns and tactics are compared.
 JUDGED_RATE = 1e-3
@@ -108,6 +99,7 @@ def ranking_figures(rows: pd.DataFrame) -> dict[str, Any]:
     scores, guilty = _arrays(rows)
     apart = _without_resellers(rows)
     level = threshold(*apart, JUDGED_RATE)
+    everyone = Judged(scores, guilty, np.ones(len(rows)))
     return {
         "accounts": len(rows),
         "guilty": int(guilty.sum()),
@@ -118,8 +110,8 @@ def ranking_figures(rows: pd.DataFrame) -> dict[str, Any]:
             str(first): precision_of_first(scores, guilty, first) for first in (100, 1000)
         },
         "brier": brier(scores, guilty),
-        "reliability": reliability(scores, guilty),
-        "curve": precision_recall_curve(scores, guilty),
+        "reliability": reliability(everyone),
+        "curve": precision_recall_curve(everyone),
     }
 
 

@@ -9,8 +9,8 @@ from itertools import groupby
 from typing import Any
 
 from jobs.lab import pictures
-from jobs.lab.ranking import FALSE_POSITIVE_RATES
 from jobs.lab.terminal import number, share, whole
+from models.evaluate import FALSE_POSITIVE_RATES
 
 _RATES = tuple(f"{rate:g}" for rate in FALSE_POSITIVE_RATES)
 _JUDGED = "0.001"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import average_precision_score
 
-FALSE_POSITIVE_RATES = (1e-2, 1e-3, 1e-4)
-RELIABILITY_EDGES = (0.0, 0.01, 0.03, 0.1, 0.2, 0.4, 0.6, 0.8, 0.9, 0.97, 1.0)
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
@@ -47,13 +47,7 @@ def pr_auc(scores: Floats, guilty: Bools) -> float | None:
     The step-wise estimate of Davis and Goadrich 2006 (no interpolation); all of one score are one
     step. None where there are no distillers.
     """
-    if not guilty.any():
-        return None
-    order = np.argsort(-scores, kind="stable")
-    true = np.cumsum(guilty[order])
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    precision, recall = true[ends] / (ends + 1), true[ends] / true[-1]
-    return float((np.diff(recall, prepend=0.0) * precision).sum())
+    return float(average_precision_score(guilty, scores)) if guilty.any() else None
 
 
 def precision_of_first(scores: Floats, guilty: Bools, first: int) -> float | None:
@@ -67,48 +61,17 @@ def precision_of_first(scores: Floats, guilty: Bools, first: int) -> float | Non
     return float(guilty[order][:first].mean())
 
 
-def precision_recall_curve(
-    scores: Floats, guilty: Bools, points: int = 200
-) -> list[tuple[float, float]]:
-    """(recall, precision) from the highest score down, thinned to about `points`."""
-    if not guilty.any():
-        return []
-    order = np.argsort(-scores, kind="stable")
-    true = np.cumsum(guilty[order])
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)
-    recall, precision = true[ends] / true[-1], true[ends] / (ends + 1)
-    last = len(recall) - 1
-    kept = np.unique(np.searchsorted(recall, np.linspace(0, 1, points)).clip(0, last))
-    return [(float(recall[i]), float(precision[i])) for i in kept]
-
-
 def brier(scores: Floats, guilty: Bools) -> float | None:
     """Mean squared distance of the score from what is true (Brier 1950); None without accounts."""
     return float(((scores - guilty) ** 2).mean()) if len(scores) else None
 
 
-def reliability(scores: Floats, guilty: Bools) -> list[dict[str, float]]:
-    """Bins of score: mean score, share that distils, accounts. Empty bins are left out."""
-    places = np.digitize(scores, RELIABILITY_EDGES[1:-1])
-    return [
-        {
-            "score": float(scores[places == at].mean()),
-            "observed": float(guilty[places == at].mean()),
-            "accounts": int((places == at).sum()),
-        }
-        for at in range(len(RELIABILITY_EDGES) - 1)
-        if (places == at).any()
-    ]
-
-
-def wilson(hits: int, of: int, z: float = 1.959964) -> tuple[float, float] | None:
+def wilson(hits: int, of: int) -> tuple[float, float] | None:
     """Interval of a share that holds it in 95 of 100 samples (Wilson 1927); None of nobody.
 
     Unlike the normal approximation it says something of 0 out of n: at most about 3.8 / n.
     """
     if of == 0:
         return None
-    share = hits / of
-    middle = (share + z * z / (2 * of)) / (1 + z * z / of)
-    half = z / (1 + z * z / of) * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    interval = binomtest(hits, of).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)

@@ -13,10 +13,10 @@ from jobs.lab.ranking import (
     pr_auc,
     precision_of_first,
     recall_at,
-    reliability,
     threshold,
     wilson,
 )
+from models.evaluate import Judged, reliability
 
 # Few distinct scores, so that most examples have ties.
 SCORED = st.lists(
@@ -111,7 +111,7 @@ def test_among_equals_the_honest_come_first() -> None:
 def test_brier_score_and_bins_by_hand() -> None:
     scores, guilty = arrays([(0.9, True), (0.5, False), (0.45, True), (0.0, False)])
     assert brier(scores, guilty) == pytest.approx((0.01 + 0.25 + 0.3025 + 0) / 4)
-    assert reliability(scores, guilty) == [
+    assert reliability(Judged(scores, guilty, np.ones(4))) == [
         {"score": 0.0, "observed": 0.0, "accounts": 1},
         {"score": pytest.approx(0.475), "observed": 0.5, "accounts": 2},
         {"score": 0.9, "observed": 1.0, "accounts": 1},
