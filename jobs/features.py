@@ -19,7 +19,14 @@ from pyspark.sql import functions as F
 
 from jobs.catalog.features import FEATURES, TEMPLATE_STATISTICS
 from jobs.catalog.figures import FIGURES
-from jobs.catalog.measures import INDICATORS, LONGEST_WINDOW, MEASURES, WINDOWS
+from jobs.catalog.measures import (
+    FEATURE_WINDOWS,
+    INDICATORS,
+    LONGEST_WINDOW,
+    MEASURES,
+    WINDOWS,
+    still_remembered,
+)
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
@@ -29,8 +36,6 @@ if TYPE_CHECKING:
 OWN_SHARE = 0.25
 #: A template that more accounts use than this is a common phrase.
 COMMON_TEMPLATE_ACCOUNTS = 1_000
-#: Windows in which what accounts share is counted: the features ask for no others.
-SHARED_WINDOWS = (7, 28)
 #: Names that the features' SQL reads, and `evaluated` itself. Each further aggregate costs an
 #: engine milliseconds to plan, on the smallest day as on the largest.
 READ_NAMES = frozenset(
@@ -40,7 +45,7 @@ READ_NAMES = frozenset(
 
 def run(lake: Lake, date: dt.date) -> None:
     first = date - dt.timedelta(days=LONGEST_WINDOW - 1)
-    shared_first = date - dt.timedelta(days=max(SHARED_WINDOWS) - 1)
+    shared_first = date - dt.timedelta(days=max(FEATURE_WINDOWS) - 1)
     daily = lake.read("account_daily", first, date)
     indicators = lake.read("account_indicators", shared_first, date)
     templates = lake.read("account_templates", shared_first, date)
@@ -102,6 +107,7 @@ def windows(daily: DataFrame, date: dt.date, wanted: Collection[str] | None = No
 def shared(indicators: DataFrame, date: dt.date) -> DataFrame:
     """For each kind and window: tokens used, requests on shared tokens, and the fewest accounts
     on a token that carries OWN_SHARE of the account's requests of that kind."""
+    indicators = indicators.where(still_remembered(date))
     # Tokens by number: half the memory of their texts, and among a hundred million of them two
     # share a number on one night in thousands.
     numbered = indicators.withColumn("token", F.xxhash64("token"))
@@ -109,21 +115,21 @@ def shared(indicators: DataFrame, date: dt.date) -> DataFrame:
         F.coalesce(F.sum(F.when(_within(days, date), F.col("requests"))), F.lit(0)).alias(
             f"requests_{days}d"
         )
-        for days in SHARED_WINDOWS
+        for days in FEATURE_WINDOWS
     ]
     used = numbered.groupBy("account_id", "kind", "token").agg(*requests)
     spread = _spread(used, ["kind", "token"])
     totals = (
         indicators.groupBy("account_id", "kind")
         .agg(*requests)
-        .withColumnsRenamed({f"requests_{days}d": f"total_{days}d" for days in SHARED_WINDOWS})
+        .withColumnsRenamed({f"requests_{days}d": f"total_{days}d" for days in FEATURE_WINDOWS})
     )
     known = used.join(spread, ["kind", "token"], "left").join(
         totals, ["account_id", "kind"], "inner"
     )
     # By kind first, six figures of each row; then a column for each kind, of few rows.
     figures: dict[str, Column] = {}
-    for days in SHARED_WINDOWS:
+    for days in FEATURE_WINDOWS:
         there = F.col(f"requests_{days}d") > 0
         fan = _fan(days)
         own = F.col(f"requests_{days}d") >= OWN_SHARE * F.col(f"total_{days}d")
@@ -142,6 +148,8 @@ def shared(indicators: DataFrame, date: dt.date) -> DataFrame:
         if indicator.origin != "requests":
             continue
         for name in figures:
+            if not name.endswith(tuple(f"_{days}d" for days in indicator.windows)):
+                continue
             value = F.max(F.when(F.col("kind") == indicator.kind, F.col(name)))
             if name.startswith("tokens"):
                 value = F.coalesce(value, F.lit(0))
@@ -157,10 +165,10 @@ def _spread(used: DataFrame, keys: list[str]) -> DataFrame:
     counted = used.groupBy(*keys).agg(
         *(
             F.count(F.when(F.col(f"requests_{days}d") > 0, F.lit(1))).alias(f"fan_{days}d")
-            for days in SHARED_WINDOWS
+            for days in FEATURE_WINDOWS
         )
     )
-    return counted.where(F.col(f"fan_{max(SHARED_WINDOWS)}d") > 1)
+    return counted.where(F.col(f"fan_{max(FEATURE_WINDOWS)}d") > 1)
 
 
 def _fan(days: int) -> Column:
@@ -176,13 +184,13 @@ def shared_templates(templates: DataFrame, date: dt.date) -> DataFrame:
             F.coalesce(F.sum(F.when(_within(days, date), F.col(name))), F.lit(0)).alias(
                 f"{name}_{days}d"
             )
-            for days in SHARED_WINDOWS
+            for days in FEATURE_WINDOWS
             for name in ("requests", "prompts")
         )
     )
     known = used.join(_spread(used, ["template_key"]), "template_key", "left")
     aggregates: dict[str, Column] = {}
-    for days in SHARED_WINDOWS:
+    for days in FEATURE_WINDOWS:
         requests, fan = F.col(f"requests_{days}d"), _fan(days)
         shared_by_some = (requests > 0) & fan.between(2, COMMON_TEMPLATE_ACCOUNTS)
         aggregates |= {

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy import sparse
 
-from jobs.catalog.measures import INDICATORS, INDICATORS_BY_KIND
+from jobs.catalog.measures import INDICATORS, INDICATORS_BY_KIND, still_remembered
 from jobs.catalog.policy import CampaignPolicy
 from jobs.catalog.sketch import MARKERS
 
@@ -43,8 +43,6 @@ SUMS: tuple[str, ...] = (
     "stream_known",
     *(f"asks_{marker.name}" for marker in MARKERS),
 )  # fmt: skip
-#: Kinds of which accounts carry a new token with nearly every request.
-_SHORT_LIVED = ("shingle", "template_end")
 _ACCOUNT_COLUMNS = (
     "organization_id", "plan", "status", "verified_organization", "payment_type", "kyc_level",
     "created_at",
@@ -88,7 +86,7 @@ def gather(lake: Lake, date: dt.date, policy: CampaignPolicy) -> Evidence:
     first = date - dt.timedelta(days=policy.window_days - 1)
     hourly = _hourly(lake, first, date)
     sums = _sums(lake, first, date)
-    carried = _carried(lake, first, date, policy)
+    carried = _carried(lake, first, date)
     shared, alone = _shared(carried), _alone(carried)
 
     order = pc.sort_indices(sums["account_id"])
@@ -147,7 +145,7 @@ def _hourly(lake: Lake, first: dt.date, date: dt.date) -> pa.Table:
     )
 
 
-def _carried(lake: Lake, first: dt.date, date: dt.date, policy: CampaignPolicy) -> DataFrame:
+def _carried(lake: Lake, first: dt.date, date: dt.date) -> DataFrame:
     """Rows of (kind, token, account, requests, prompts) from all three places tokens stand in."""
     from pyspark.sql import functions as F
 
@@ -158,12 +156,10 @@ def _carried(lake: Lake, first: dt.date, date: dt.date, policy: CampaignPolicy) 
     kind_code = F.lit(None).cast("int")
     for kind in requested:
         kind_code = F.when(F.col("kind") == kind, F.lit(code(kind))).otherwise(kind_code)
-    young = date - dt.timedelta(days=policy.phrase_days - 1)
     indicators = (
         lake.read("account_indicators", first, date)
         .where(F.col("kind").isin(requested))
-        # Nearly as many as requests: a shorter memory bounds what a night costs.
-        .where(~F.col("kind").isin(*_SHORT_LIVED) | (F.col("date") >= F.lit(young)))
+        .where(still_remembered(date))
         .select(
             kind_code.alias("kind"),
             F.xxhash64("token").alias("token"),

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from jobs.campaigns.links import Links, spread_keys
+from jobs.campaigns.links import Links
+from jobs.campaigns.pairs import spread_keys
 from jobs.catalog.policy import CampaignPolicy
 
 Ints = NDArray[np.int64]

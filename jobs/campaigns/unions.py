@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jobs.campaigns.evidence import KINDS, Evidence
-from jobs.campaigns.links import Links, Lists, common_list, lists_of, spread_keys
+from jobs.campaigns.links import Links
+from jobs.campaigns.lists import Lists, common_list, lists_of
+from jobs.campaigns.pairs import spread_keys
 from jobs.catalog.policy import CampaignPolicy
 
 Ints = NDArray[np.int64]

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from jobs.catalog.figures import FIGURES_BY_NAME
-from jobs.catalog.measures import INDICATORS, WINDOWS
+from jobs.catalog.measures import FEATURE_WINDOWS, INDICATORS, WINDOWS
 from jobs.catalog.policy import CAMPAIGN_POLICY
 from jobs.catalog.sketch import MARKERS
 from jobs.catalog.types import Family
@@ -68,7 +68,7 @@ def _windowed(
     family: Family,
     reason: str,
     needs: tuple[str, ...] = (),
-    windows: tuple[int, ...] = (7, 28),
+    windows: tuple[int, ...] = FEATURE_WINDOWS,
     monotone: int = 0,
 ) -> tuple[Feature, ...]:
     """The same feature over several windows."""
@@ -247,18 +247,19 @@ FEATURES: tuple[Feature, ...] = (
             *_windowed(f"{indicator.kind}_fan", f"cast({indicator.kind}_fan_{{w}}d as double)",
                        f"Accounts on the least common {indicator.about} that a quarter of its "
                        "requests carry.", "accounts", indicator.family,
-                       f"{{value}} use the same {indicator.about}", indicator.needs),
+                       f"{{value}} use the same {indicator.about}", indicator.needs,
+                       windows=indicator.windows),
             *_windowed(f"{indicator.kind}_shared_share", _share(f"{indicator.kind}_share"),
                        f"Share of requests with a {indicator.about} of 2 or more accounts.",
                        "share", indicator.family,
                        f"{{value}} of requests carry a {indicator.about} that others use",
-                       indicator.needs),
+                       indicator.needs, windows=indicator.windows),
             *_windowed(f"{indicator.kind}_variety", f"{indicator.kind}_tokens_{{w}}d / "
                        "nullif(cast(requests_{w}d as double), 0.0D)",
                        f"Distinct values of {indicator.about} for each request.", "ratio",
                        indicator.family,
                        f"{{value}} different values of {indicator.about} for each request",
-                       indicator.needs),
+                       indicator.needs, windows=indicator.windows),
         )
     ),
     *(

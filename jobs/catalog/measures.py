@@ -7,6 +7,7 @@ days and no window reads requests again. Indicators are the things accounts can 
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +17,8 @@ from jobs.catalog.types import DOUBLE, LONG, TIMESTAMP, ColumnType, Family
 #: Days of each window, the night's own landing date included.
 WINDOWS: tuple[int, ...] = (1, 7, 28, 45)
 LONGEST_WINDOW = max(WINDOWS)
+#: Those over which most features are taken, and what accounts share is counted.
+FEATURE_WINDOWS: tuple[int, ...] = (7, 28)
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,9 @@ class Indicator:
     number of accounts above which a token says too little to link two of them (a carrier's
     gateway, a popular client). `made_of` are the columns of `requests` that make the token, where
     there are few combinations of them: requests are grouped by these first, and the token is made
-    for each group, not each request.
+    for each group, not each request. `memory_days` is how far back it is read: a kind of which
+    nearly every request brings a new token is as long as the request log itself, and an operation
+    repeats its own within days.
     """
 
     kind: str
@@ -119,6 +124,12 @@ class Indicator:
     about: str
     link_cap: int
     made_of: tuple[str, ...] = ()
+    memory_days: int = max(FEATURE_WINDOWS)
+
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """Windows of features that it is remembered for."""
+        return tuple(days for days in FEATURE_WINDOWS if days <= self.memory_days)
 
 
 INDICATORS: tuple[Indicator, ...] = (
@@ -150,10 +161,10 @@ INDICATORS: tuple[Indicator, ...] = (
     Indicator("system_prompt", "requests", "system_prompt_hash", "behaviour",
               ("system_prompt_hash",), "system prompt", 400),
     Indicator("template_end", "requests", "template_end_key", "content", ("prompt_text",),
-              "prompt ending", 400),
+              "prompt ending", 400, memory_days=7),
     # The signature is sorted: its first hash is its smallest.
     Indicator("shingle", "requests", "cast(get(prompt_signature, 0) as string)", "content",
-              ("prompt_text",), "rare phrase", 400),
+              ("prompt_text",), "rare phrase", 400, memory_days=7),
     Indicator("model", "requests", "request_model", "behaviour", ("request_model",), "model", 0),
     Indicator("organization", "accounts", "organization_id", "identity", ("organization_id",),
               "organization", 0),
@@ -175,3 +186,14 @@ INDICATORS: tuple[Indicator, ...] = (
 )  # fmt: skip
 
 INDICATORS_BY_KIND: dict[str, Indicator] = {indicator.kind: indicator for indicator in INDICATORS}
+
+
+def still_remembered(date: dt.date) -> str:
+    """SQL that holds for the rows of `account_indicators` that a night reads back."""
+    conditions = [
+        f"(kind <> '{indicator.kind}' or "
+        f"date > date'{(date - dt.timedelta(days=indicator.memory_days)).isoformat()}')"
+        for indicator in INDICATORS
+        if indicator.memory_days < max(FEATURE_WINDOWS)
+    ]
+    return " and ".join(conditions)

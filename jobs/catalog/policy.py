@@ -121,9 +121,6 @@ class CampaignPolicy:
 
     #: Days of rollups that links are drawn from: replaced accounts of four weeks still meet.
     window_days: int = 28
-    #: Days of phrases and prompt endings: nearly as many as requests, and an operation repeats
-    #: its own within days.
-    phrase_days: int = 7
     axes: tuple[Axis, ...] = (
         # A carrier or campus explains where accounts sign up as well as where they work.
         Axis(

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from jobs.campaigns.evidence import KINDS
-from jobs.campaigns.links import find_links, lists_of, propose, weigh, weights_of
+from jobs.campaigns.links import find_links, weigh, weights_of
+from jobs.campaigns.lists import lists_of
+from jobs.campaigns.pairs import propose
 from jobs.catalog.policy import CAMPAIGN_POLICY
 from tests.campaigns.conftest import evidence_of, read, spread
 
@@ -67,7 +69,8 @@ def test_a_hub_is_weighed_at_its_rarity_where_something_else_proposes() -> None:
 def test_proposals_grow_with_accounts_and_not_with_pairs() -> None:
     evidence = evidence_of(read("a1..a99 | payment | card"))
     weights = weights_of(evidence, CAMPAIGN_POLICY)
-    first, _ = propose(evidence, weights, lists_of(evidence, CAMPAIGN_POLICY), CAMPAIGN_POLICY)
+    listed = lists_of(evidence, CAMPAIGN_POLICY).carried
+    first, _ = propose(evidence, weights.use, listed, CAMPAIGN_POLICY)
     assert len(first) == 99 * CAMPAIGN_POLICY.ring  # of 4,851 pairs
 
 

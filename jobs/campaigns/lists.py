@@ -1,0 +1,128 @@
+"""One list of work: many rare pieces of content that two accounts have in common.
+
+Each piece may say little; that there are several says much. Where an operation cuts a list into
+shards, or mixes it into customers' traffic, no single piece tells, the list does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from jobs.campaigns.evidence import KINDS, Evidence
+from jobs.campaigns.pairs import in_parts, most_accounts
+from jobs.catalog.policy import CampaignPolicy
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+#: Kinds of which an operation has a list, and shares it out.
+LISTED_CODES = [KINDS.index(kind) for kind in ("template", "template_end", "shingle")]
+#: Pieces that any two accounts have in common by chance, at least: people copy each other.
+_LEAST_CHANCE = 0.05
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The rare content that accounts carry, each token once, however seldom it was sent."""
+
+    #: Accounts x tokens, ones; hubs and content of one account alone are empty columns.
+    carried: sparse.csr_matrix
+    token_kind: NDArray[np.int8]
+    #: How many such tokens of each kind an account carries: accounts x kinds.
+    size: Ints
+    #: Ordered pairs of accounts that meet on each token, and on all of a kind; all incidences of
+    #: a kind.
+    meetings: Floats
+    kind_meetings: Floats
+    incidences: Floats
+
+
+def lists_of(evidence: Evidence, policy: CampaignPolicy) -> Lists:
+    """Content that may be of a work list: shared, and by few."""
+    content = np.isin(evidence.token_kind, LISTED_CODES)
+    rare = content & (
+        evidence.token_accounts <= most_accounts(evidence, policy)[evidence.token_kind]
+    )
+    keep = rare[evidence.carried.indices]
+    row = np.repeat(np.arange(len(evidence.accounts)), np.diff(evidence.carried.indptr))[keep]
+    column = evidence.carried.indices[keep]
+    carried = sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=evidence.carried.shape)
+    carried.sort_indices()
+    kind = evidence.token_kind[column].astype(np.int64)
+    size = np.zeros((len(evidence.accounts), len(KINDS)), np.int64)
+    np.add.at(size, (row, kind), 1)
+    carriers = np.bincount(column, minlength=evidence.carried.shape[1]).astype(np.float64)
+    meetings = carriers * np.maximum(carriers - 1, 0)
+    return Lists(
+        carried,
+        evidence.token_kind,
+        size,
+        meetings,
+        np.bincount(evidence.token_kind, weights=meetings, minlength=len(KINDS)).astype(float),
+        np.maximum(size.sum(axis=0).astype(np.float64), 1.0),
+    )
+
+
+def common_list(
+    lists: Lists, first: Ints, second: Ints, policy: CampaignPolicy
+) -> tuple[Floats, Floats]:
+    """How many different rare pieces of content each pair shares: one list of work.
+
+    Returns for each pair the surprise in nats, and how many times as many as by chance.
+
+    Two accounts with r and s such pieces have r s c in common by chance (c: how often two drawn
+    pieces are one; the configuration model again), and k of them are a surprise of
+    k ln(k / rsc) - k + rsc nats (a Poisson tail, Chernoff's bound). The pieces under test are left
+    out of c, or a large operation would pass for what everybody does. Each piece may be a small
+    part of what an account sends: work mixed into a customer's traffic is still one list.
+    """
+    nats, times = np.zeros(len(first)), np.zeros(len(first))
+
+    def compare(part: slice) -> None:
+        at, a, b = part.start, first[part], second[part]
+        both = lists.carried[a].multiply(lists.carried[b]).tocsr()
+        pair = np.repeat(np.arange(len(a)), np.diff(both.indptr))
+        kind = lists.token_kind[both.indices]
+        for code in LISTED_CODES:
+            of_kind = kind == code
+            shared = np.bincount(pair[of_kind], minlength=len(a)).astype(np.float64)
+            under_test = np.bincount(
+                pair[of_kind], weights=lists.meetings[both.indices[of_kind]], minlength=len(a)
+            )
+            rest = np.maximum(lists.kind_meetings[code] - under_test, 0.0)
+            chance = lists.size[a, code] * lists.size[b, code] * rest / lists.incidences[code] ** 2
+            chance = np.maximum(chance, _LEAST_CHANCE)
+            ratio = shared / chance
+            enough = (shared >= policy.list_tokens) & (ratio > 1.0)
+            surprise = shared * np.log(np.maximum(ratio, 1.0)) - shared + chance
+            better = at + np.flatnonzero(enough & (surprise > nats[at : at + len(a)]))
+            nats[better], times[better] = surprise[better - at], ratio[better - at]
+
+    in_parts(compare, len(first))
+    return nats, times
+
+
+def some_pieces(
+    evidence: Evidence, lists: Lists, first: Ints, second: Ints
+) -> tuple[Ints, Ints, Ints]:
+    """Of the content that each pair shares, the piece that fewest accounts have, the middle one
+    and the one that most have (-1: none)."""
+    found = np.full((3, len(first)), -1, np.int64)
+
+    def pick(part: slice) -> None:
+        at, a, b = part.start, first[part], second[part]
+        both = lists.carried[a].multiply(lists.carried[b]).tocsr()
+        token = both.indices.astype(np.int64)
+        pair = np.repeat(np.arange(len(a)), np.diff(both.indptr))
+        token = token[np.lexsort((token, evidence.token_accounts[token], pair))]
+        shared = np.diff(both.indptr)
+        some = np.flatnonzero(shared)
+        for row, place in enumerate((shared * 0, shared // 2, shared - 1)):
+            found[row, at + some] = token[both.indptr[some] + place[some]]
+
+    in_parts(pick, len(first))
+    return found[0], found[1], found[2]
