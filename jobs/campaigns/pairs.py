@@ -22,8 +22,8 @@ from jobs.catalog.policy import CampaignPolicy
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-#: Pairs worked on at a time by one thread: bounds memory to some 100 MB each.
-_CHUNK = 25_000
+#: Pairs worked on at a time by one thread: bounds memory to some 30 MB each.
+_CHUNK = 8_000
 _THREADS = min(os.cpu_count() or 1, 4)
 
 

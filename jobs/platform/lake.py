@@ -132,6 +132,8 @@ class Lake:
         #: Rows that this object wrote to each table, for the run log.
         self.rows_written: dict[str, int] = {}
         self.tables_read: set[str] = set()
+        self._opened: dict[str, DeltaTable] = {}
+        self._created: dict[str, Table] = {}
 
     @property
     def session(self) -> SparkSession:
@@ -145,9 +147,25 @@ class Lake:
     def exists(self, name: str) -> bool:
         return DeltaTable.is_deltatable(self.path(name))
 
+    def _open(self, name: str) -> DeltaTable:
+        """The table as of now. Kept open: a night looks at tables hundreds of times, and reading
+        a log from its beginning takes longer the more nights there are."""
+        delta = self._opened.get(name)
+        if delta is not None and self.exists(name):
+            delta.update_incremental()
+            return delta
+        delta = DeltaTable(self.path(name))
+        self._opened[name] = delta
+        return delta
+
     def create(self, name: str) -> None:
-        """Make the table if it is not there; add columns that its declaration has gained."""
+        """Make the table if it is not there; add columns that its declaration has gained.
+
+        Looked at once for each declaration.
+        """
         table = TABLES[name]
+        if self._created.get(name) == table and self.exists(name):
+            return
         try:
             if not self.exists(name):
                 # A kill between this commit and the next leaves a table without constraints:
@@ -158,7 +176,7 @@ class Lake:
                     partition_by=[table.partition] if table.partition else None,
                     configuration=_CONFIGURATION,
                 )  # fmt: skip
-            delta = DeltaTable(self.path(name))
+            delta = self._open(name)
             present = {field.name for field in delta.schema().fields}
             missing = [f for f in delta_schema(table).fields if f.name not in present]
             if missing:
@@ -177,13 +195,14 @@ class Lake:
             constraints = {key: test for key, test in declared.items() if key not in held}
             if constraints:
                 delta.alter.add_constraint(constraints)
+            self._created[name] = table
         except (DeltaError, OSError) as error:
             raise _readable(error, f"table {name} in {self.root} can't be made") from error
 
     def version(self, name: str) -> int | None:
         """The table's Delta version, None where there is no table."""
         try:
-            return DeltaTable(self.path(name)).version()
+            return self._open(name).version()
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
@@ -194,7 +213,7 @@ class Lake:
         `<column>_not_null` for columns that are NOT NULL, and `declared` where the bounds and
         values that columns declare are its constraint."""
         self.create(name)
-        delta = DeltaTable(self.path(name))
+        delta = self._open(name)
         later = _later(delta)
         held = {f"{field.name}_not_null" for field in delta.schema().fields if not field.nullable}
         if set(check_constraints(TABLES[name], later)) <= _held_constraints(delta):
@@ -240,8 +259,7 @@ class Lake:
             return []
         with readable_errors(f"table {name} in {self.root} can't be read"):
             return sorted(
-                dt.date.fromisoformat(part["date"])
-                for part in DeltaTable(self.path(name)).partitions()
+                dt.date.fromisoformat(part["date"]) for part in self._open(name).partitions()
             )
 
     def rows(
@@ -260,7 +278,7 @@ class Lake:
         if last is not None:
             filters.append(("date", "<=", last))
         try:
-            table: pa.Table = DeltaTable(self.path(name)).to_pyarrow_table(
+            table: pa.Table = self._open(name).to_pyarrow_table(
                 filters=filters or None, columns=columns
             )
             return table
@@ -310,7 +328,7 @@ class Lake:
             rows = rows.filter(pc.equal(rows["date"].cast(pa.date32()), pa.scalar(date)))
         with readable_errors(f"table {name} in {self.root} can't be written"):
             write_deltalake(
-                self.path(name),
+                self._open(name),
                 _conformed(rows, table, date),
                 mode="overwrite",
                 predicate=f"date = '{date.isoformat()}'",
@@ -324,7 +342,7 @@ class Lake:
             raise LakeError(f"table {name} is written a night at a time, not appended to")
         self.create(name)
         with readable_errors(f"table {name} in {self.root} can't be written"):
-            write_deltalake(self.path(name), _conformed(rows, table, None), mode="append")
+            write_deltalake(self._open(name), _conformed(rows, table, None), mode="append")
         self.rows_written[name] = self.rows_written.get(name, 0) + rows.num_rows
 
     def _written(self, name: str, date: dt.date) -> int:
@@ -334,7 +352,7 @@ class Lake:
     def count(self, name: str, date: dt.date) -> int:
         """Rows of one night, from the statistics in the Delta log."""
         self.create(name)
-        actions = pa.table(DeltaTable(self.path(name)).get_add_actions(flatten=True))
+        actions = pa.table(self._open(name).get_add_actions(flatten=True))
         total = 0
         if "partition.date" in actions.column_names:
             for partition, records in zip(
