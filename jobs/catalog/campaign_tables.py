@@ -1,0 +1,90 @@
+"""Tables of coordinated accounts: links, groups, members."""
+
+from __future__ import annotations
+
+from jobs.catalog import checks
+from jobs.catalog.columns import ACCOUNT, DATE_COLUMN, SCORE, TRUST_AND_SAFETY
+from jobs.catalog.figures import FIGURES
+from jobs.catalog.types import DATE, DOUBLE, LONG, STRING, STRINGS, Column, Table
+
+ACCOUNT_LINKS = Table(
+    name="account_links",
+    about="Pairs of accounts bound by rare shared evidence of more than one kind.",
+    owner=TRUST_AND_SAFETY,
+    key=("date", "account_a", "account_b"),
+    retention_days=60,
+    columns=(
+        DATE_COLUMN,
+        Column(
+            "account_a",
+            STRING,
+            "The account whose id sorts first.",
+            nullable=False,
+            personal="pseudonym",
+        ),
+        Column("account_b", STRING, "The other account.", nullable=False, personal="pseudonym"),
+        Column(
+            "weight",
+            DOUBLE,
+            "Surprise of what the two share.",
+            unit="nats",
+            nullable=False,
+            minimum=0,
+        ),
+        Column(
+            "kinds",
+            STRINGS,
+            "Kinds of indicator they share, in order of the alphabet.",
+            nullable=False,
+        ),
+        Column("families", STRINGS, "Families of evidence of these kinds.", nullable=False),
+    ),
+)
+
+CAMPAIGNS = Table(
+    name="campaigns",
+    about="One coordinated group of accounts on one night.",
+    owner=TRUST_AND_SAFETY,
+    key=("date", "campaign_id"),
+    retention_days=730,
+    columns=(
+        DATE_COLUMN,
+        Column("campaign_id", STRING, "Its name, the same every night it lives on.",
+               nullable=False, promised=True),
+        Column("kind", STRING, "What the group is taken to be.", nullable=False, promised=True,
+               values=("distillation", "resale", "benign_group", "unknown")),
+        Column("first_seen", DATE, "First night of the group.", nullable=False, promised=True),
+        Column("accounts", LONG, "Members.", unit="accounts", nullable=False, minimum=2,
+               promised=True),
+        Column("requests", LONG, "Members' requests on the night's landing date.",
+               unit="requests", nullable=False, minimum=0, promised=True),
+        Column("output_tokens", LONG, "Tokens written for members on that date.",
+               unit="tokens", nullable=False, minimum=0, promised=True),
+        Column("score", DOUBLE, "How sure it is that the group distils.", nullable=False,
+               promised=True, **SCORE),
+        Column("summary", STRING, "The group in one sentence.", nullable=False, promised=True),
+        Column("evidence", STRINGS, "Families of evidence that bind it.", nullable=False),
+        Column("reasons", STRINGS, "What binds it, strongest first.", nullable=False),
+        Column("resale_score", DOUBLE, "How sure it is that the group resells.", nullable=False,
+               **SCORE),
+        *(Column(f.name, DOUBLE, f.about, unit=f.unit) for f in FIGURES),
+    ),
+    checks=checks.CAMPAIGNS_CHECKS,
+)  # fmt: skip
+
+CAMPAIGN_MEMBERS = Table(
+    name="campaign_members",
+    about="Who belongs to which campaign on one night.",
+    owner=TRUST_AND_SAFETY,
+    key=("date", "account_id"),
+    retention_days=730,
+    columns=(
+        DATE_COLUMN,
+        Column("campaign_id", STRING, "The campaign.", nullable=False, promised=True),
+        ACCOUNT,
+        Column("joined", DATE, "First night in this campaign.", nullable=False, promised=True),
+        Column("strength", DOUBLE, "How firmly it belongs.", nullable=False, promised=True,
+               **SCORE),
+    ),
+    checks=checks.CAMPAIGN_MEMBERS_CHECKS,
+)  # fmt: skip
