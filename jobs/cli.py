@@ -251,7 +251,7 @@ def status(lake: str | None, nights: int) -> None:
 @click.option("--truth", type=FOLDER, help="A simulated world's truth, to compare with.")
 @click.option("--accounts", type=click.IntRange(1), default=10, show_default=True)
 def report(lake: str | None, date: dt.datetime | None, truth: str | None, accounts: int) -> None:
-    """Show a night's campaigns and top accounts with their reasons.
+    """Show a night's campaigns, what happened to them, and top accounts with their reasons.
 
     \b
     Examples:

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jobs.catalog.events import EVENTS
 from jobs.catalog.policy import LADDER
 from jobs.platform.errors import LakeError
 from jobs.platform.lake import Lake
@@ -64,7 +65,8 @@ def _pairs(text: str) -> str:
 
 
 def print_night(settings: Settings, date: dt.date | None, truth: str | None, accounts: int) -> None:
-    """A night's campaigns, its top accounts and, where a truth is given, how right it was."""
+    """A night's campaigns, what happened to them, its top accounts and how right it was, where a
+    truth is given."""
     lake = Lake(settings)
     _require(lake, "account_scores")
     scored = lake.nights("account_scores")
@@ -75,6 +77,8 @@ def print_night(settings: Settings, date: dt.date | None, truth: str | None, acc
         raise LakeError(f"{date} was not scored; the last night that was is {scored[-1]}")
     console = _console()
     console.print(_campaigns(lake, date))
+    for line in happened(lake, date):
+        console.print(line)
     console.print(_top_accounts(lake, date, accounts))
     if truth:
         console.print(compared(lake, date, Path(truth)))
@@ -102,6 +106,31 @@ def _campaigns(lake: Lake, date: dt.date) -> Table:
     if len(rows) > 12:
         table.caption = f"and {len(rows) - 12} more, in the table campaigns"
     return table
+
+
+#: Events of one kind that are told one by one: on a lake's first night every campaign is founded.
+SHOWN_OF_AN_EVENT = 3
+
+
+def happened(lake: Lake, date: dt.date) -> list[str]:
+    """What happened to campaigns since the night before: how often, and the largest in words."""
+    rows = lake.rows("campaign_events", date, date).to_pylist()
+    rows.sort(key=lambda row: (-row["accounts"], row["campaign_id"]))
+    of_kind = {event: [r for r in rows if r["event"] == event.name] for event in EVENTS}
+    counts = [f"{len(of)} {event.name}" for event, of in of_kind.items() if of]
+    lines = [f"What happened to campaigns on {date}: {', '.join(counts) or 'nothing'}"]
+    for event, of in of_kind.items():
+        lines += [
+            "  " + event.sentence.format(
+                campaign=row["campaign_id"], other=row["other_campaign_id"],
+                accounts=f"{row['accounts']:,}",
+            )
+            for row in of[:SHOWN_OF_AN_EVENT]
+        ]  # fmt: skip
+        if len(of) > SHOWN_OF_AN_EVENT:
+            more = len(of) - SHOWN_OF_AN_EVENT
+            lines.append(f"  and {more:,} more {event.name}, in the table campaign_events")
+    return lines
 
 
 def _top_accounts(lake: Lake, date: dt.date, most: int) -> Table:

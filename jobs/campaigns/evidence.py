@@ -80,6 +80,13 @@ class Evidence:
     def days(self) -> int:
         return self.hours.shape[1] // 24
 
+    @property
+    def stopped(self) -> NDArray[np.bool_]:
+        """Which accounts are suspended or closed by the night's snapshot."""
+        status = pc.is_in(self.records["status"], pa.array(["suspended", "closed"]))
+        stopped: NDArray[np.bool_] = status.to_numpy().astype(bool)
+        return stopped
+
 
 def gather(lake: Lake, date: dt.date, policy: CampaignPolicy) -> Evidence:
     """Read the window that ends on `date`."""

@@ -93,7 +93,7 @@ def population_of(evidence: Evidence) -> Population:
         organization=np.array(records["organization_id"].to_pylist(), object),
         vetted=flag("verified_organization", (True,)) | flag("plan", ("enterprise",))
         | flag("payment_type", ("invoice",)),
-        stopped=flag("status", ("suspended", "closed")),
+        stopped=evidence.stopped,
         untraceable=flag("payment_type", ("prepaid", "crypto")),
         first_days=np.bincount(evidence.first_active, minlength=evidence.days)
         / max(len(evidence.accounts), 1),

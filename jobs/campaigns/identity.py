@@ -9,6 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from jobs.catalog.policy import CampaignPolicy
 
 if TYPE_CHECKING:
@@ -27,23 +30,44 @@ class Membership:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What the nights before called accounts and groups."""
+
+    memberships: dict[str, Membership]
+    #: First night of each name.
+    born: dict[str, dt.date]
+    #: The last night that had campaigns, or on which all of them ended; None if none is remembered.
+    last: dt.date | None
+    #: Who belonged to what on that night: account_id, campaign_id.
+    last_members: pa.Table
+
+
+@dataclass(frozen=True)
 class Name:
     campaign_id: str
     first_seen: dt.date
     #: Day on which each member joined, in the order of the members.
     joined: tuple[dt.date, ...]
+    #: Earlier names that enough members bore for the group to be called so, each with how many did,
+    #: in the order in which they were considered.
+    claims: tuple[tuple[str, int], ...]
+    #: Members that no campaign had before.
+    newcomers: int
+
+    @property
+    def new(self) -> bool:
+        return all(earlier != self.campaign_id for earlier, _ in self.claims)
 
 
-def name_groups(
-    lake: Lake, date: dt.date, groups: Sequence[Sequence[str]], policy: CampaignPolicy
-) -> list[Name]:
-    """A name for each group of account ids, from the nights before `date`."""
+def recall(lake: Lake, date: dt.date, policy: CampaignPolicy) -> Past:
+    """What is remembered of the nights before `date`."""
     first = date - dt.timedelta(days=policy.memory_nights)
     before = date - dt.timedelta(days=1)
     members = lake.rows(
         "campaign_members", first, before, ["date", "campaign_id", "account_id", "joined"]
     )
     campaigns = lake.rows("campaigns", first, before, ["campaign_id", "first_seen"])
+    events = lake.rows("campaign_events", first, before, ["date"])
     # In order of date, so that of several nights the last one is kept.
     members = members.sort_by("date")
     columns = (members[name].to_pylist() for name in ("account_id", "campaign_id", "joined"))
@@ -54,7 +78,10 @@ def name_groups(
     born = dict(
         zip(oldest["campaign_id"].to_pylist(), oldest["first_seen_min"].to_pylist(), strict=True)
     )
-    return match_names(date, groups, earlier, born, policy.same_share)
+    # A night on which every campaign ended has no members: that it was there, its events say.
+    last = pc.max(pa.chunked_array([*members["date"].chunks, *events["date"].chunks], pa.date32()))
+    there = members.filter(pc.equal(members["date"], last))
+    return Past(earlier, born, last.as_py(), there.select(["account_id", "campaign_id"]))
 
 
 def match_names(
@@ -78,7 +105,11 @@ def match_names(
                 overlaps.append((-count, born.get(name, date), name, index))
     named: dict[int, str] = {}
     taken: set[str] = set()
-    for _, _, name, index in sorted(overlaps, key=lambda o: (o[0], o[1], o[2], min(groups[o[3]]))):
+    claims: list[list[tuple[str, int]]] = [[] for _ in groups]
+    for count, _, name, index in sorted(
+        overlaps, key=lambda o: (o[0], o[1], o[2], min(groups[o[3]]))
+    ):
+        claims[index].append((name, -count))
         if index not in named and name not in taken:
             named[index] = name
             taken.add(name)
@@ -92,6 +123,8 @@ def match_names(
                 earlier[a].joined if a in earlier and earlier[a].campaign_id == name else date
                 for a in group
             ),
+            claims=tuple(claims[index]),
+            newcomers=sum(a not in earlier for a in group),
         ))  # fmt: skip
     return out
 

@@ -1,7 +1,8 @@
-"""Rows of the three tables that the step writes."""
+"""Rows of the tables that the step writes."""
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import math
 from typing import TYPE_CHECKING
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from jobs.campaigns.events import Event
 from jobs.campaigns.evidence import KINDS, Evidence
 from jobs.campaigns.identity import Name
 from jobs.campaigns.links import Links
@@ -52,8 +54,10 @@ def _lists(held: np.ndarray, names: list[str]) -> pa.ListArray:
     )
 
 
-def publish(lake: Lake, date: dt.date, findings: list[Finding], names: list[Name]) -> None:
-    """Write campaigns and campaign_members of the night."""
+def publish(
+    lake: Lake, date: dt.date, findings: list[Finding], names: list[Name], events: list[Event]
+) -> None:
+    """Write campaigns, campaign_members and campaign_events of the night."""
     campaigns: list[dict[str, object]] = []
     members: list[dict[str, object]] = []
     for finding, name in sorted(
@@ -91,7 +95,12 @@ def publish(lake: Lake, date: dt.date, findings: list[Finding], names: list[Name
             )
         ]
     # Members first: a night that ends between the two leaves no campaign without members.
-    for table, rows in (("campaign_members", members), ("campaigns", campaigns)):
+    happened = [dataclasses.asdict(event) for event in events]
+    for table, rows in (
+        ("campaign_members", members),
+        ("campaigns", campaigns),
+        ("campaign_events", happened),
+    ):
         lake.replace_night(table, date, _table(table, rows))
 
 

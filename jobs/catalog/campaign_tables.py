@@ -1,9 +1,10 @@
-"""Tables of coordinated accounts: links, groups, members."""
+"""Tables of coordinated accounts: links, groups, members, and what happens to groups."""
 
 from __future__ import annotations
 
 from jobs.catalog import checks
 from jobs.catalog.columns import ACCOUNT, DATE_COLUMN, SCORE, TRUST_AND_SAFETY
+from jobs.catalog.events import EVENTS
 from jobs.catalog.figures import FIGURES
 from jobs.catalog.types import DATE, DOUBLE, LONG, STRING, STRINGS, Column, Table
 
@@ -87,4 +88,28 @@ CAMPAIGN_MEMBERS = Table(
                **SCORE),
     ),
     checks=checks.CAMPAIGN_MEMBERS_CHECKS,
+)  # fmt: skip
+
+CAMPAIGN_EVENTS = Table(
+    name="campaign_events",
+    about="What happened to campaigns since the last night that had any, an event a row; a night "
+    "on which nothing did has none.",
+    owner=TRUST_AND_SAFETY,
+    # A name begins or ends once a night, and with one other campaign: that which it shares most
+    # accounts with.
+    key=("date", "campaign_id", "event"),
+    retention_days=730,
+    columns=(
+        DATE_COLUMN,
+        Column("campaign_id", STRING, "The campaign that it happened to.", nullable=False),
+        Column("event", STRING, "What happened. "
+               + " ".join(f"{event.name}: {event.about}." for event in EVENTS),
+               nullable=False, values=tuple(event.name for event in EVENTS)),
+        Column("other_campaign_id", STRING, "The campaign that it merged into or split from, null "
+               "for other events."),
+        Column("accounts", LONG, "Accounts that the event is about. "
+               + " ".join(f"{event.name}: {event.accounts}." for event in EVENTS),
+               unit="accounts", nullable=False, minimum=1),
+    ),
+    checks=checks.CAMPAIGN_EVENTS_CHECKS,
 )  # fmt: skip

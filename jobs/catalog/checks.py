@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jobs.catalog.events import EVENTS
 from jobs.catalog.policy import SCORING
 from jobs.catalog.types import Check, Severity
 
@@ -22,7 +23,8 @@ SQL = "UnexpectedRowsExpectation"
 CHECKED: dict[str, tuple[str, ...]] = {
     "check_landed": ("landing_files", "requests", "accounts", "labels"),
     "check_scored": (
-        "account_daily", "account_features", "campaigns", "campaign_members", "account_scores",
+        "account_daily", "account_features", "campaigns", "campaign_members", "campaign_events",
+        "account_scores",
     ),
 }  # fmt: skip
 
@@ -261,6 +263,33 @@ CAMPAIGNS_CHECKS: tuple[Check, ...] = (
 CAMPAIGN_MEMBERS_CHECKS: tuple[Check, ...] = (
     unique("account_id"),
     known("campaign_id", "campaigns", "every member's campaign exists"),
+)  # fmt: skip
+
+_ENDS, _OTHER = (
+    ", ".join(f"'{event.name}'" for event in EVENTS if getattr(event, trait))
+    for trait in ("ends", "other")
+)
+# A chronicle for people, on which nothing acts: a night stops for a broken key only.
+CAMPAIGN_EVENTS_CHECKS: tuple[Check, ...] = (
+    unique("campaign_id", "event"),
+    none_of("campaigns that ended are not there, and all others are",
+            f"""select e.campaign_id, e.event from {{batch}} e
+            left join {{campaigns}} c on e.campaign_id = c.campaign_id
+            where (e.event in ({_ENDS})) = (c.campaign_id is not null)
+            order by e.campaign_id, e.event""", "warn"),
+    none_of("the other campaign of a merge or split is there, and no other event has one",
+            f"""select e.campaign_id, e.event from {{batch}} e
+            left join {{campaigns}} c on e.other_campaign_id = c.campaign_id
+            where case when e.event in ({_OTHER})
+            then c.campaign_id is null or e.other_campaign_id = e.campaign_id
+            else e.other_campaign_id is not null end
+            order by e.campaign_id, e.event""", "warn"),
+    none_of("campaigns first seen on the night, and no others, are founded or split",
+            """select c.campaign_id from {campaigns} c left join (
+                select distinct campaign_id from {batch} where event in ('founded', 'split')
+            ) e on c.campaign_id = e.campaign_id
+            where (c.first_seen = {date}) <> (e.campaign_id is not null)
+            order by c.campaign_id""", "warn", "campaigns"),
 )  # fmt: skip
 
 ACCOUNT_SCORES_CHECKS: tuple[Check, ...] = (

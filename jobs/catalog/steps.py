@@ -41,11 +41,12 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="campaigns",
         entry="jobs.campaigns:run",
-        about="Link accounts that share rare evidence, group them, and keep each group's name.",
+        about="Link accounts that share rare evidence, group them, keep each group's name, and say "
+        "what happened to it.",
         # Its own tables of the nights before: names live on.
         reads=("account_indicators", "account_templates", "account_daily", "accounts", "labels",
-               "campaigns", "campaign_members"),
-        writes=("account_links", "campaigns", "campaign_members"),
+               "campaigns", "campaign_members", "campaign_events"),
+        writes=("account_links", "campaigns", "campaign_members", "campaign_events"),
         after=("rollup",),
     ),
     Step(
@@ -82,7 +83,7 @@ STEPS: tuple[Step, ...] = (
         entry="jobs.checks:check_scored",
         about="Validate scores and campaigns before anything acts on them.",
         reads=("account_daily", "account_features", "campaigns", "campaign_members",
-               "account_scores", "landing_files"),
+               "campaign_events", "account_scores", "landing_files"),
         writes=("check_results",),
         after=("score",),
     ),

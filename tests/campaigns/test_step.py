@@ -77,7 +77,7 @@ def night(lake: Lake, fill: Fill, date: dt.date, text: str = OPERATION,
 def written(lake: Lake, date: dt.date) -> dict[str, list[dict[str, Any]]]:
     return {
         name: lake.rows(name, date, date).to_pylist()
-        for name in ("account_links", "campaigns", "campaign_members")
+        for name in ("account_links", "campaigns", "campaign_members", "campaign_events")
     }
 
 

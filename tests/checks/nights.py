@@ -32,6 +32,7 @@ def good_night() -> Night:
         "account_features": [{"account_id": name} for name in ACCOUNTS],
         "campaigns": [{"campaign_id": "c1", "accounts": 2, "first_seen": NIGHT}],
         "campaign_members": [{"campaign_id": "c1", "account_id": name} for name in ACCOUNTS[:2]],
+        "campaign_events": [{"campaign_id": "c1", "event": "founded", "accounts": 2}],
         "account_scores": [
             {"account_id": name, "distillation_score": n / 1000,
              "campaign_id": "c1" if n < 2 else None}

@@ -57,6 +57,12 @@ def scale(source: int, landed: int) -> Change:
     return apply
 
 
+def event(campaign: str, name: str, other: str | None = None) -> Change:
+    """One more event of the night."""
+    row = {"campaign_id": campaign, "event": name, "other_campaign_id": other, "accounts": 4}
+    return lambda night: night["campaign_events"].append(row)
+
+
 def every(table: str, **values: object) -> Change:
     return lambda night: [row.update(values) for row in night[table]]
 
@@ -127,6 +133,20 @@ BROKEN: tuple[tuple[str, str, str, int, str, Change], ...] = (
      again("campaign_members", 1)),
     ("campaign_members", "every member's campaign exists", "stop", 1, "campaign_id=c9",
      change("campaign_members", 1, campaign_id="c9")),
+    ("campaign_events", "campaign_id, event together are unique", "stop", 2,
+     "campaign_id=c1, event=founded", again("campaign_events", 0)),
+    ("campaign_events", "campaigns that ended are not there", "warn", 1,
+     "campaign_id=c1, event=gone", event("c1", "gone")),
+    ("campaign_events", "campaigns that ended are not there", "warn", 1,
+     "campaign_id=c9, event=returned", event("c9", "returned")),
+    ("campaign_events", "the other campaign of a merge or split", "warn", 1,
+     "campaign_id=c8, event=merged", event("c8", "merged", "c9")),
+    ("campaign_events", "the other campaign of a merge or split", "warn", 1,
+     "campaign_id=c1, event=returned", event("c1", "returned", "c1")),
+    ("campaign_events", "campaigns first seen on the night", "warn", 1, "campaign_id=c1",
+     drop("campaign_events", 0)),
+    ("campaign_events", "campaigns first seen on the night", "warn", 1, "campaign_id=c1",
+     change("campaigns", 0, first_seen=NIGHT.replace(day=2))),
     ("account_scores", "every account with traffic", "stop", 1, "account_id=a050",
      drop("account_scores", 50)),
     ("account_scores", "only accounts with traffic", "warn", 1, "account_id=a120",
