@@ -1,7 +1,8 @@
 """How sure is it that each account distils or resells, and what says so?
 
 Reads the night's account_features and campaigns, and the champion that `model_decisions` names
-for the night. Writes account_scores for every account with traffic in the scored window.
+for the night. Writes account_scores for every account with traffic in the scored window, and
+drift: how far features and scores are from the nights before (jobs.drift).
 Harm if late: enforcement goes on with yesterday's actions.
 """
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import functions as F
 
+from jobs import drift
 from jobs.catalog.features import FEATURES, FEATURES_BY_NAME
 from jobs.catalog.policy import EVIDENCE_FAMILIES, SCORING, ScoringPolicy
 from jobs.features import unavailable_columns
@@ -63,6 +65,7 @@ def run(lake: Lake, date: dt.date) -> None:
     )
     score = ScoreBatches(classifier, version, unavailable_evidence(lost), SCORING)
     lake.write_night("account_scores", date, scored.mapInArrow(score, OUTPUT))
+    drift.measure(lake, date, version)
 
 
 def unavailable_evidence(lost: frozenset[str]) -> list[str]:

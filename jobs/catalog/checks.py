@@ -24,7 +24,7 @@ CHECKED: dict[str, tuple[str, ...]] = {
     "check_landed": ("landing_files", "requests", "accounts", "labels"),
     "check_scored": (
         "account_daily", "account_features", "campaigns", "campaign_members", "campaign_events",
-        "account_scores",
+        "account_scores", "drift",
     ),
 }  # fmt: skip
 
@@ -65,6 +65,19 @@ class CheckPolicy:
     #: Scores that are all the same say that the model saw no features; under this many accounts
     #: it can happen honestly.
     same_score_accounts: int = 100
+    #: Population stability index (Siddiqi 2006: over 0.25 the population has changed), beyond what
+    #: chance gives.
+    drift_psi: float = 0.25
+    #: Share of accounts that lack a value, beyond those that did on the nights before. One large
+    #: group without a figure is 2 % of accounts; a lost column takes it from all groups.
+    drift_missing: float = 0.05
+    #: Accounts that drift is judged by: of 500 in 17 bins chance makes an index of 0.06, and one
+    #: time in a thousand of 0.16, which is still well under 0.25 more than expected.
+    drift_accounts: int = 500
+    #: Nights before that a feature is judged by: on a new lake windows fill up and all features
+    #: move. For a score, nights of its model: one that serves for a week is to be judged too.
+    drift_nights_needed: int = 12
+    drift_score_nights_needed: int = 3
 
 
 CHECK_POLICY = CheckPolicy()
@@ -327,4 +340,21 @@ ACCOUNT_SCORES_CHECKS: tuple[Check, ...] = (
             ) u where u.nights >= {_P.volume_nights_needed}
             and n.accounts > {_P.shift_factor}D * u.usual + {_P.shift_accounts}
             order by n.accounts""", "warn", "counts"),
+)  # fmt: skip
+
+_DRIFT_JUDGED = (
+    f"accounts >= {_P.drift_accounts} and reference_nights >= case when model_version is null "
+    f"then {_P.drift_nights_needed} else {_P.drift_score_nights_needed} end"
+)
+
+DRIFT_CHECKS: tuple[Check, ...] = (
+    none_of(f"features and scores are distributed as on the nights before: psi at most "
+            f"{_P.drift_psi:g} over psi_expected",
+            f"""select name, psi, psi_expected from {{batch}} where {_DRIFT_JUDGED}
+            and psi > psi_expected + {_P.drift_psi}D order by psi desc, name""", "warn", "names"),
+    none_of(f"features are there as on the nights before: missing for at most "
+            f"{_P.drift_missing:.0%} of accounts more",
+            f"""select name, missing, reference_missing from {{batch}} where {_DRIFT_JUDGED}
+            and missing > reference_missing + {_P.drift_missing}D order by name""", "warn",
+            "names"),
 )  # fmt: skip

@@ -14,4 +14,5 @@ DATE_COLUMN = Column("date", DATE, "Landing date: the night.", nullable=False, p
 ACCOUNT = Column(
     "account_id", STRING, "The billed account.", nullable=False, personal="pseudonym", promised=True
 )
+KEY_ID = Column("key_id", STRING, "Which key made the row's tokens.", nullable=False)
 SCORE: dict[str, Any] = {"minimum": 0.0, "maximum": 1.0}

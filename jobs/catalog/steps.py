@@ -72,10 +72,11 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="score",
         entry="jobs.score:run",
-        about="Score the night's accounts with the champion and say why in words.",
+        about="Score the night's accounts with the champion, say why in words, and measure drift.",
+        # Drift of the nights before.
         reads=("account_features", "campaigns", "campaign_members", "model_decisions",
-               "source_columns"),
-        writes=("account_scores",),
+               "source_columns", "drift"),
+        writes=("account_scores", "drift"),
         after=("train",),
     ),
     Step(
@@ -83,7 +84,7 @@ STEPS: tuple[Step, ...] = (
         entry="jobs.checks:check_scored",
         about="Validate scores and campaigns before anything acts on them.",
         reads=("account_daily", "account_features", "campaigns", "campaign_members",
-               "campaign_events", "account_scores", "landing_files"),
+               "campaign_events", "account_scores", "drift", "landing_files"),
         writes=("check_results",),
         after=("score",),
     ),

@@ -16,10 +16,12 @@ from jobs.catalog.columns import (
     ACCOUNT,
     DATA_ENGINEERING,
     DATE_COLUMN,
+    KEY_ID,
     MACHINE_LEARNING,
     SCORE,
     TRUST_AND_SAFETY,
 )
+from jobs.catalog.drift import DRIFT
 from jobs.catalog.features import FEATURES
 from jobs.catalog.landing import ACCOUNTS, LABELS, REQUESTS, LandingColumn
 from jobs.catalog.measures import INDICATORS, MEASURES
@@ -39,8 +41,6 @@ from jobs.catalog.types import (
     PersonalData,
     Table,
 )
-
-KEY_ID = Column("key_id", STRING, "Which key made the row's tokens.", nullable=False)
 
 
 def _kept(column: LandingColumn, about: str | None = None) -> Column:
@@ -430,6 +430,7 @@ TABLES: dict[str, Table] = {
         REQUESTS_TABLE, REQUEST_TEXT, ACCOUNTS_TABLE, LABELS_TABLE, QUARANTINE, LANDING_FILES,
         SOURCE_COLUMNS, ACCOUNT_DAILY, ACCOUNT_INDICATORS, ACCOUNT_TEMPLATES, ACCOUNT_LINKS,
         CAMPAIGNS, CAMPAIGN_MEMBERS, CAMPAIGN_EVENTS, ACCOUNT_FEATURES, ACCOUNT_SCORES,
+        DRIFT,
         ENFORCEMENT_ACTIONS, CHECK_RESULTS, MODEL_DECISIONS, RUN_LOG,
     )
 }  # fmt: skip

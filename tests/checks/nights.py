@@ -38,7 +38,15 @@ def good_night() -> Night:
              "campaign_id": "c1" if n < 2 else None}
             for n, name in enumerate(ACCOUNTS)
         ],
+        "drift": [drifted("campaign_score", 14), drifted("campaign_strength", 14),
+                  drifted("distillation_score", 3, model_version="m/1")],
     }  # fmt: skip
+
+
+def drifted(name: str, nights: int, psi: float = 0.2, **values: Any) -> dict[str, Any]:
+    """A row of drift of 900 accounts, compared with that many nights."""
+    return {"name": name, "accounts": 900, "missing": 0.1, "reference_nights": nights,
+            "reference_missing": 0.1, "psi": psi, "psi_expected": 0.05, **values}  # fmt: skip
 
 
 def landing_file(source: str, kept: int, refused: int = 0, repeated: int = 0) -> dict[str, Any]:

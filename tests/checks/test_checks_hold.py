@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from nights import NIGHT, Night, good_night, landing_file, refused, write
+from nights import NIGHT, Night, drifted, good_night, landing_file, refused, write
 
 from jobs.catalog.checks import CHECKED
 from jobs.catalog.tables import TABLES
@@ -157,6 +157,12 @@ BROKEN: tuple[tuple[str, str, str, int, str, Change], ...] = (
      every("account_scores", distillation_score=0.5)),
     ("account_scores", "that score 0.8 or more", "warn", 1, "accounts=120, usual=0",
      every("account_scores", distillation_score=0.9)),
+    ("drift", "are distributed as on the nights before", "warn", 2,
+     "name=campaign_strength, psi=1.5, psi_expected=0.05",
+     lambda night: (night["drift"][1].update(psi=1.5), night["drift"][2].update(psi=0.31))),
+    ("drift", "are there as on the nights before", "warn", 1,
+     "name=campaign_score, missing=0.16, reference_missing=0.1",
+     change("drift", 0, missing=0.16)),
 )  # fmt: skip
 
 
@@ -201,6 +207,27 @@ def test_volume_is_not_judged_before_there_are_nights_to_judge_by(lake: Lake, fi
         o for o in outcomes(lake, "landing_files") if o.expectation.startswith("requests landed")
     ]
     assert found.passed
+
+
+@pytest.mark.parametrize(
+    ("row", "passed"),
+    [
+        (drifted("campaign_score", 12, psi=9.0), False),
+        (drifted("campaign_score", 11, psi=9.0), True),
+        (drifted("campaign_score", 12, psi=0.3), True),
+        (drifted("campaign_score", 12, psi=0.6, psi_expected=0.4), True),
+        (drifted("campaign_score", 12, psi=9.0, accounts=499), True),
+        # A model of one week is judged too, and not on its first nights.
+        (drifted("resale_score", 3, psi=9.0, model_version="m/1"), False),
+        (drifted("resale_score", 2, psi=9.0, model_version="m/1"), True),
+        (drifted("resale_score", 0, psi=None, psi_expected=None, reference_missing=None,
+                 model_version="m/1"), True),
+    ],
+)  # fmt: skip
+def test_drift_is_judged_where_there_is_enough_to_judge_by(row, passed, lake: Lake, fill) -> None:
+    fill(lake, "drift", NIGHT, [row])
+    (found,) = [o for o in outcomes(lake, "drift") if "distributed as" in o.expectation]
+    assert found.passed == passed
 
 
 def test_more_rows_than_are_fetched_are_counted(lake: Lake, fill) -> None:

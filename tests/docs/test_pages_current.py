@@ -14,6 +14,7 @@ import pytest
 
 from jobs.catalog import features
 from jobs.catalog.checks import CHECK_POLICY
+from jobs.catalog.drift import DRIFT_POLICY
 from jobs.catalog.landing import SOURCES
 from jobs.catalog.measures import MEASURE_NAMES, WINDOWS
 from jobs.catalog.policy import POLICY, SCORING, TRAINING
@@ -295,6 +296,15 @@ def test_figures_on_the_page_of_the_model_are_those_in_force() -> None:
         f"at least {SCORING.family_contribution:g} to the log-odds",
         f"a campaign that scores {SCORING.campaign_evidence_score:g} or more",
         f"traffic in the last {SCORING.window_days} nights",
+        f"of the {DRIFT_POLICY.reference_days} days before, taken together",
+        f"a share under {DRIFT_POLICY.least_share:g} counts as that",
+        f"is over `psi_expected` by more than {CHECK_POLICY.drift_psi:g}",
+        f"missing for over {CHECK_POLICY.drift_missing:.0%} of accounts more".replace("%", " %"),
+        f"need {CHECK_POLICY.drift_accounts} accounts",
+        f"{CHECK_POLICY.drift_nights_needed} nights for a feature",
+        "from its "
+        + ["first", "second", "third", "fourth"][CHECK_POLICY.drift_score_nights_needed]
+        + " night on",
     ]
     assert [words for words in said if words not in page] == []
 
