@@ -17,6 +17,7 @@ from rich.table import Table
 
 from jobs.catalog.events import EVENTS
 from jobs.catalog.policy import LADDER
+from jobs.catalog.tables import CHECK_RESULTS
 from jobs.platform.errors import LakeError
 from jobs.platform.lake import Lake
 from jobs.platform.settings import Settings
@@ -56,7 +57,24 @@ def print_status(settings: Settings, nights: int) -> None:
             _pairs(str(row["versions_written"])),
         )  # fmt: skip
         previous = date
-    _console().print(table)
+    console = _console()
+    console.print(table)
+    for line in warnings(lake, dates[-1]):
+        console.print(line, style="yellow", markup=False, soft_wrap=True)
+
+
+def warnings(lake: Lake, date: dt.date) -> list[str]:
+    """A line for each check of the night that failed and did not stop it."""
+    if date not in lake.nights("check_results"):
+        return []
+    rows = lake.rows("check_results", date, date)
+    rows = rows.sort_by([(column, "ascending") for column in CHECK_RESULTS.key])
+    return [
+        f"warning of {date}: {row['table_name']}: {row['expectation']} failed "
+        f"({row['unexpected']:,} found" + (f", first {row['example']})" if row["example"] else ")")
+        for row in rows.to_pylist()
+        if row["severity"] == "warn" and not row["passed"]
+    ]
 
 
 def _pairs(text: str) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from nights import NIGHT, good_night, planted, refused, write
 
-from jobs import checks
+from jobs import checks, reports
 from jobs.catalog.checks import CHECKED, SQL
 from jobs.catalog.tables import TABLES
 from jobs.catalog.types import Check
@@ -92,6 +92,27 @@ def test_a_failed_warn_check_is_written_down_and_the_night_goes_on(lake: Lake, f
         "example": "source=requests, refused=6, landed=246",
     }  # fmt: skip
     assert "warned" in index(lake)
+
+
+def test_drift_warns_in_a_line_of_the_status_and_the_night_goes_on(lake: Lake, fill: Fill) -> None:
+    night = good_night()
+    night["drift"][0].update(psi=2.5, missing=0.4)
+    night["drift"][2].update(psi=0.7)
+    refused(night, 150)
+    write(lake, fill, night)
+    stopped(lake, "check_landed")
+    checks.run(lake, NIGHT, "check_scored")
+    assert [line for line in reports.warnings(lake, NIGHT) if ": drift: " in line] == [
+        "warning of 2026-05-03: drift: features and scores are distributed as on the nights "
+        "before: psi at most 0.25 over psi_expected failed (2 found, first name=campaign_score, "
+        "psi=2.5, psi_expected=0.05)",
+        "warning of 2026-05-03: drift: features are there as on the nights before: missing for "
+        "at most 5% of accounts more failed (1 found, first name=campaign_score, missing=0.4, "
+        "reference_missing=0.1)",
+    ]
+    # What stops a night is said where it stopped; what holds is not said.
+    assert not [line for line in reports.warnings(lake, NIGHT) if "at most 30%" in line]
+    assert reports.warnings(lake, NIGHT.replace(day=2)) == []
 
 
 def test_results_hold_both_steps_and_a_step_run_again_replaces_its_own(
