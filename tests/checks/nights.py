@@ -95,6 +95,7 @@ def planted() -> Night:
     night["account_scores"] = [
         {"account_id": "zz", "reasons": ["SECRET"], "model_version": "SECRET"}
     ] * 2
+    night["drift"] = [drifted("campaign_score", 14, psi=2.5, missing=0.4, bins="SECRET")]
     return night  # fmt: skip
 
 
