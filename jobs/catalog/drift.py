@@ -1,6 +1,6 @@
 """What of a night is compared with the nights before it, in which bins, and the table of it.
 
-The method is the population stability index (PSI; Siddiqi 2006, "Credit Risk Scorecards", ch. 7):
+The method is the population stability index (PSI; Siddiqi 2006, "Credit Risk Scorecards"):
 the sum over bins of (p - q) ln(p / q) for the shares p of the night and q of the nights before.
 Usual reading: under 0.1 nothing has changed, to 0.25 a little, over 0.25 so much that the model
 should be looked at.
