@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+#: Measures whose sums say how much of a spread lies between accounts; not whole numbers.
+LOGARITHMS: tuple[str, ...] = ("output_log", "output_log_squared")
 #: Prompt templates have a rollup of their own.
 TEMPLATE = "template"
 KINDS: tuple[str, ...] = (
@@ -59,6 +61,8 @@ class Evidence:
     account_keys: Ints
     #: Sums over the window and, as `night_…`, of the night alone.
     sums: dict[str, Ints]
+    #: Sums over the window of LOGARITHMS.
+    logarithms: dict[str, Floats]
     #: Columns of the night's snapshot, null where an account has no record.
     records: pa.Table
     #: Tokens that at least two accounts of the window carry; kind, hash, and accounts that do.
@@ -108,8 +112,10 @@ def gather(lake: Lake, date: dt.date, policy: CampaignPolicy) -> Evidence:
         sums={
             name: sums[name].to_numpy().astype(np.int64)
             for name in sums.column_names
-            if name not in ("account_id", "key")
+            if name not in ("account_id", "key", *LOGARITHMS)
         },
+        # Engines add in different orders: the last digits are not the same.
+        logarithms={name: np.round(sums[name].to_numpy(), 6) for name in LOGARITHMS},
         records=_records(lake, date, sums["account_id"]),
         hours=hours,
         first_active=first_active,
@@ -127,7 +133,7 @@ def _sums(lake: Lake, first: dt.date, date: dt.date) -> pa.Table:
         lake.read("account_daily", first, date)
         .groupBy("account_id")
         .agg(
-            *(F.sum(name).alias(name) for name in SUMS),
+            *(F.sum(name).alias(name) for name in (*SUMS, *LOGARITHMS)),
             *(
                 F.sum(F.when(night, F.col(name)).otherwise(F.lit(0))).alias(f"night_{name}")
                 for name in ("requests", "output_tokens")

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from jobs.campaigns.evidence import KINDS, SUMS, TEMPLATE, Evidence
+from jobs.campaigns.evidence import KINDS, LOGARITHMS, SUMS, TEMPLATE, Evidence
 from jobs.campaigns.links import Links
 from jobs.catalog.policy import CampaignPolicy
 
@@ -30,6 +30,9 @@ _ROSTER_SHOWS = 0.5
 _TOGETHER_DAYS = 3
 #: Share of a token's carriers that are members before it counts as the group's own.
 _OWN = 0.8
+#: Requests of a member, and such members, from which on they can be compared with each other.
+_ENOUGH_REQUESTS = 10
+_ENOUGH_MEMBERS = 4
 _TEACHING = ("reasoning", "rubric", "censor", "synthesis", "tools", "agent", "multiple_choice")
 
 
@@ -204,6 +207,9 @@ def _lives(evidence: Evidence, people: Population, members: Ints) -> dict[str, f
         "unevenness": float(daily[settled].std() / daily[settled].mean())
         if settled.sum() >= 3 else nan,
         "daily_requests": float(np.median(daily)),
+        "answers_differ": between(
+            requests, *(evidence.logarithms[name][members] for name in LOGARITHMS)
+        ),
         "active_days": float((busy_days[settled] / tenure[settled]).mean())
         if settled.any() else nan,
         "signup_burst": burst,
@@ -216,6 +222,25 @@ def _lives(evidence: Evidence, people: Population, members: Ints) -> dict[str, f
         "replacements": replaced,
         "untraceable": float(people.untraceable[members].mean()),
     }  # fmt: skip
+
+
+def between(count: Floats, total: Floats, squared: Floats) -> float:
+    """Share of the spread of a quantity over all requests that lies between members.
+
+    The intraclass correlation of a one-way analysis of variance (Fisher 1925), of members with
+    enough requests, from each member's number, sum and sum of squares. 0: each member's requests
+    are a sample of the same work. NaN with too few members.
+    """
+    told = count >= _ENOUGH_REQUESTS
+    n, total, squared = count[told], total[told], squared[told]
+    if len(n) < _ENOUGH_MEMBERS:
+        return float("nan")
+    mean, everywhere = total / n, total.sum() / n.sum()
+    within = np.maximum(squared - total * mean, 0.0).sum() / (n.sum() - len(n))
+    among = (n * (mean - everywhere) ** 2).sum() / (len(n) - 1)
+    typical = (n.sum() - (n**2).sum() / n.sum()) / (len(n) - 1)
+    between = max((among - within) / typical, 0.0)
+    return float(between / (between + within)) if between + within > 0 else float("nan")
 
 
 def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:

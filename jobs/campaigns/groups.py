@@ -36,10 +36,19 @@ def graph_of(links: Links, accounts: int) -> sparse.csr_matrix:
 
 def find_groups(keys: Ints, links: Links, policy: CampaignPolicy) -> list[Ints]:
     """Members of each group, sorted; groups in order of their first member."""
-    graph = graph_of(links, len(keys))
-    labels = propagate(graph, keys, policy.rounds)
-    labels = merge(graph, labels)
-    return core_members(graph, labels, policy)
+    firm = graph_of(links.where(~links.listed), len(keys))
+    labels = merge(firm, propagate(firm, keys, policy.rounds))
+    groups = core_members(firm, labels, policy)
+    settled = np.full(len(keys), -1, np.int64)
+    for index, members in enumerate(groups):
+        settled[members] = index
+    # What two kinds of trace hold together comes first. One list alone gathers who is left: what
+    # many people copy from one place would otherwise swallow an operation that copies it too.
+    left = (settled[links.first] < 0) & (settled[links.second] < 0)
+    loose = graph_of(links.where(left), len(keys))
+    labels = merge(loose, propagate(loose, keys, policy.rounds))
+    groups += core_members(loose, labels, policy)
+    return sorted(groups, key=lambda group: int(group[0]))
 
 
 def propagate(graph: sparse.csr_matrix, keys: Ints, rounds: int) -> Ints:

@@ -42,6 +42,15 @@ class Links:
     axes: Floats
     #: Whether the link shares anything telling of each kind: links x (KINDS + time).
     kinds: NDArray[np.bool_]
+    #: Whether nothing but a common list makes the link.
+    listed: NDArray[np.bool_]
+
+    def where(self, chosen: NDArray[np.bool_]) -> Links:
+        """These links alone."""
+        return Links(
+            self.first[chosen], self.second[chosen], self.weight[chosen], self.axes[chosen],
+            self.kinds[chosen], self.listed[chosen],
+        )  # fmt: skip
 
 
 def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
@@ -64,8 +73,6 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     hopeful = (axes.sum(axis=1) + time_cap >= link_nats) & (
         (axes >= policy.axis_nats).sum(axis=1) >= policy.axes_needed
     )
-    # A common list needs no confirmation, and has no single token that could be looked up.
-    hopeful &= ~one_list
     carried = ((weights.use + lists.carried) > 0).tocsr()
     # Of several pieces of content any may be the one that goes with the place: rare ones are too
     # few to tell, common ones are everybody's.
@@ -76,17 +83,19 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     tokens[len(alone) :, LISTED_CODES] = -1
     tokens[len(alone) :, LISTED_CODES[0]] = np.concatenate(pieces)
     holds = together(carried, kind_nats[tried], tokens, axes[tried], policy)
-    hopeful = one_list.copy()
-    hopeful[tried[holds]] = True
-    first, second, kind_nats, axes, one_list = (
-        first[hopeful], second[hopeful], kind_nats[hopeful], axes[hopeful], one_list[hopeful]
+    firm = np.zeros(len(first), bool)
+    firm[tried[holds]] = True
+    kept = firm | one_list
+    first, second, kind_nats, axes, one_list, firm = (
+        first[kept], second[kept], kind_nats[kept], axes[kept], one_list[kept], firm[kept]
     )  # fmt: skip
     time = synchrony(evidence, first, second)
     axes[:, time_at] = np.minimum(time, time_cap)
-    weight = np.where(one_list, np.maximum(axes.sum(axis=1), link_nats), axes.sum(axis=1))
-    kept = weight >= link_nats
+    firm &= axes.sum(axis=1) >= link_nats
+    weight = np.maximum(axes.sum(axis=1), link_nats)
+    kept = firm | one_list
     telling = np.column_stack([kind_nats >= policy.axis_nats, time >= policy.axis_nats])
-    return Links(first[kept], second[kept], weight[kept], axes[kept], telling[kept])
+    return Links(first[kept], second[kept], weight[kept], axes[kept], telling[kept], ~firm[kept])
 
 
 @dataclass(frozen=True)

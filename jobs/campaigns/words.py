@@ -135,6 +135,8 @@ _SHARES: dict[str, str] = {
     "one_customer":
     "of its accounts share one payment instrument and one e-mail domain, in the open",
     "web": "of its requests came by the web interface",
+    "answers_differ": "of the spread of its answers' lengths lies between its accounts, each of "
+    "which has work of a kind of its own",
     "signup_burst": "of its accounts were opened within 24 hours",
     "own_template_requests": "of its requests follow templates of its own",
     "same_settings": "of its requests carry the very same sampling settings",

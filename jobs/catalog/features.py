@@ -131,7 +131,7 @@ _WEIGHED: dict[str, tuple[str, int]] = {
 }
 
 #: What a campaign's score counts for an account: all where it belongs by half or more.
-_FIRMLY = "least(1.0D, 0.5D + coalesce(campaign_strength, 0.0D))"
+_FIRMLY = "least(1.0D, 0.2D + 1.6D * coalesce(campaign_strength, 0.0D))"
 
 FEATURES: tuple[Feature, ...] = (
     # Volume and rhythm

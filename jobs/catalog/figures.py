@@ -69,6 +69,8 @@ FIGURES: tuple[Figure, ...] = (
     Figure("start_together", "Members first seen within three days, beyond all accounts.",
            "share", "time"),
     Figure("signup_burst", "Members that signed up within 24 hours.", "share", "identity"),
+    Figure("answers_differ", "Spread of answer lengths that lies between members.",
+           "share", "content"),
     # Who it is
     Figure("organization", "Members of the most common organization.", "share", "identity"),
     Figure("vetted", "Members that are verified, under contract or pay by invoice.",

@@ -15,6 +15,7 @@ from jobs.campaigns.evidence import (
     _ACCOUNT_COLUMNS,
     HOURS,
     KINDS,
+    LOGARITHMS,
     SUMS,
     Evidence,
     _hour_matrix,
@@ -114,6 +115,7 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
     )
     return Evidence(
         date=NIGHT, accounts=accounts, account_keys=keys, sums=sums, records=records,
+        logarithms={name: np.zeros(len(accounts)) for name in LOGARITHMS},
         hours=sparse.csr_matrix(hours), first_active=first, last_active=last,
         **_matrices(shared, alone, keys),
     )  # fmt: skip

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from jobs.campaigns.facts import describe, population_of
+from jobs.campaigns.facts import between, describe, population_of
 from jobs.campaigns.links import Links
 from jobs.catalog.policy import CAMPAIGN_POLICY
 from tests.campaigns.conftest import evidence_of, read, spread
@@ -22,7 +24,8 @@ def figures(text: str, group: str, bound_by: str = "work", **changed: Any) -> di
     members = np.array([evidence.accounts.index(name) for name in spread(group)])
     axes = np.zeros((len(members) - 1, len(AXES)))
     axes[:, [AXES.index(name) for name in bound_by.split()]] = CAMPAIGN_POLICY.axis_nats
-    links = Links(members[:-1], members[1:], axes.sum(axis=1), axes, np.zeros((len(axes), 1), bool))
+    links = Links(members[:-1], members[1:], axes.sum(axis=1), axes, np.zeros((len(axes), 1), bool),
+                  np.zeros(len(axes), bool))  # fmt: skip
     group_of = np.full(len(evidence.accounts), -1)
     group_of[members] = 0
     (found,) = describe(
@@ -89,3 +92,43 @@ def test_every_term_of_the_policy_has_its_sentence() -> None:
 
     silent = {"client_own", "untraceable", "payment_own", "tool_results"}
     assert {term.figure for term in CAMPAIGN_POLICY.terms} - silent <= {*_SHARES, *_SENTENCES}
+
+
+def components_of_variance(members: list[list[float]]) -> float:
+    """Share between members, from all values one by one (one-way analysis of variance)."""
+    values = [value for member in members for value in member]
+    everywhere = sum(values) / len(values)
+    means = [sum(member) / len(member) for member in members]
+    among = sum(
+        len(member) * (mean - everywhere) ** 2 for member, mean in zip(members, means, strict=True)
+    ) / (len(members) - 1)
+    within = sum(
+        (value - mean) ** 2 for member, mean in zip(members, means, strict=True) for value in member
+    ) / (len(values) - len(members))
+    size = (len(values) - sum(len(m) ** 2 for m in members) / len(values)) / (len(members) - 1)
+    variance = max((among - within) / size, 0.0)
+    return variance / (variance + within)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(10, 30), st.floats(0.0, 8.0)), min_size=4, max_size=9),
+       st.integers(0, 2**31))  # fmt: skip
+def test_spread_between_members_is_that_of_an_analysis_of_variance(
+    shapes: list[tuple[int, float]], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    members = [rng.normal(mean, 1.0, count).tolist() for count, mean in shapes]
+    count, total, squared = (
+        np.array([f(member) for member in members], float)
+        for f in (len, sum, lambda member: sum(value**2 for value in member))
+    )
+    assert between(count, total, squared) == pytest.approx(
+        components_of_variance(members), abs=1e-9
+    )
+
+
+def test_members_with_few_requests_do_not_say_how_answers_differ() -> None:
+    count = np.array([100.0, 100.0, 100.0, 9.0])
+    assert np.isnan(between(count, count * 5.0, count * 30.0))
+    even = np.full(4, 100.0)
+    assert between(even, even * 5.0, even * 30.0) == 0.0  # each has the same mean

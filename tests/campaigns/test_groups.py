@@ -16,7 +16,9 @@ from jobs.catalog.policy import CAMPAIGN_POLICY
 LOOSE = dataclasses.replace(CAMPAIGN_POLICY, group_accounts=2, member_links=1, member_share=0.0)
 
 
-def links_of(edges: dict[tuple[int, int], float]) -> Links:
+def links_of(
+    edges: dict[tuple[int, int], float], listed: frozenset[tuple[int, int]] = frozenset()
+) -> Links:
     pairs = sorted(edges)
     return Links(
         first=np.array([a for a, _ in pairs], np.int64),
@@ -24,6 +26,7 @@ def links_of(edges: dict[tuple[int, int], float]) -> Links:
         weight=np.array([edges[p] for p in pairs], np.float64),
         axes=np.zeros((len(pairs), len(CAMPAIGN_POLICY.axes))),
         kinds=np.zeros((len(pairs), 1), bool),
+        listed=np.array([p in listed for p in pairs], bool),
     )
 
 
@@ -154,7 +157,25 @@ def test_a_bystander_of_a_firm_group_is_no_member() -> None:
     second = np.array([b for _, b in pairs] + [9, 9])
     weight = np.array([12.0] * len(pairs) + [7.0, 7.0])
     blank = np.zeros((len(first), 1))
-    links = Links(first, second, weight, blank, blank.astype(bool))
+    links = Links(first, second, weight, blank, blank.astype(bool),
+                  np.zeros(len(first), bool))  # fmt: skip
     keys = np.arange(10, dtype=np.int64) * 7_919
     (group,) = find_groups(keys, links, CAMPAIGN_POLICY)
     assert group.tolist() == list(range(9))
+
+
+def test_what_many_copy_from_one_place_does_not_swallow_an_operation() -> None:
+    operation, crowd = clique(range(8), 12.0), range(8, 40)
+    copied = {(a, b): 10.0 for a in range(40) for b in crowd if a < b}
+    lists = frozenset(copied)
+    found = find_groups(keys_of(40), links_of(operation | copied, lists), CAMPAIGN_POLICY)
+    assert [group.tolist() for group in found] == [list(range(8)), list(crowd)]
+    # Where nothing tells the two kinds of links apart, all are one group.
+    (all_in_one,) = find_groups(keys_of(40), links_of(operation | copied), CAMPAIGN_POLICY)
+    assert len(all_in_one) == 40
+
+
+def test_a_list_alone_gathers_a_group_where_nothing_else_does() -> None:
+    edges = clique(range(6), 10.0)
+    found = find_groups(keys_of(6), links_of(edges, frozenset(edges)), CAMPAIGN_POLICY)
+    assert [group.tolist() for group in found] == [list(range(6))]
