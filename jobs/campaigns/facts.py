@@ -204,8 +204,7 @@ def _lives(evidence: Evidence, people: Population, members: Ints) -> dict[str, f
         first_stop = evidence.last_active[members][stopped].min()
         replaced = float((evidence.first_active[members] > first_stop).sum())
     return {
-        "unevenness": float(daily[settled].std() / daily[settled].mean())
-        if settled.sum() >= 3 else nan,
+        "unevenness": _unevenness(daily[settled]) if settled.sum() >= _ENOUGH_MEMBERS else nan,
         "daily_requests": float(np.median(daily)),
         "answers_differ": between(
             requests, *(evidence.logarithms[name][members] for name in LOGARITHMS)
@@ -222,6 +221,13 @@ def _lives(evidence: Evidence, people: Population, members: Ints) -> dict[str, f
         "replacements": replaced,
         "untraceable": float(people.untraceable[members].mean()),
     }  # fmt: skip
+
+
+def _unevenness(daily: Floats) -> float:
+    """Spread of members' requests a day over their median: the interquartile range as a standard
+    deviation, so that a few loud ones hide no schedule."""
+    low, middle, high = np.quantile(daily, (0.25, 0.5, 0.75))
+    return float((high - low) / 1.349 / middle)
 
 
 def between(count: Floats, total: Floats, squared: Floats) -> float:

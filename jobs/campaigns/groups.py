@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from jobs.campaigns.links import Links
+from jobs.campaigns.links import CIRCLE, FIRM, LISTED, Links
 from jobs.campaigns.pairs import spread_keys
 from jobs.catalog.policy import CampaignPolicy
 
@@ -36,18 +36,19 @@ def graph_of(links: Links, accounts: int) -> sparse.csr_matrix:
 
 def find_groups(keys: Ints, links: Links, policy: CampaignPolicy) -> list[Ints]:
     """Members of each group, sorted; groups in order of their first member."""
-    firm = graph_of(links.where(~links.listed), len(keys))
-    labels = merge(firm, propagate(firm, keys, policy.rounds))
-    groups = core_members(firm, labels, policy)
-    settled = np.full(len(keys), -1, np.int64)
-    for index, members in enumerate(groups):
-        settled[members] = index
-    # What two kinds of trace hold together comes first. One list alone gathers who is left: what
-    # many people copy from one place would otherwise swallow an operation that copies it too.
-    left = (settled[links.first] < 0) & (settled[links.second] < 0)
-    loose = graph_of(links.where(left), len(keys))
-    labels = merge(loose, propagate(loose, keys, policy.rounds))
-    groups += core_members(loose, labels, policy)
+    # What two kinds of trace hold together comes first, then closed circles. One list alone
+    # gathers who is left: what many people copy from one place would otherwise swallow an
+    # operation that copies it too.
+    free = np.ones(len(keys), bool)
+    groups: list[Ints] = []
+    for level in (FIRM, CIRCLE, LISTED):
+        among = free[links.first] & free[links.second] & (links.level <= level)
+        graph = graph_of(links.where(among), len(keys))
+        labels = merge(graph, propagate(graph, keys, policy.rounds))
+        found = core_members(graph, labels, policy)
+        for members in found:
+            free[members] = False
+        groups += found
     return sorted(groups, key=lambda group: int(group[0]))
 
 

@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from jobs.campaigns.evidence import KINDS, Evidence
-from jobs.campaigns.lists import LISTED_CODES, common_list, lists_of, some_pieces
+from jobs.campaigns.lists import (
+    LISTED_CODES,
+    closed_circle,
+    common_list,
+    lists_of,
+    some_pieces,
+)
 from jobs.campaigns.pairs import in_parts, propose
 from jobs.campaigns.synchrony import synchrony
 from jobs.catalog.policy import CampaignPolicy
@@ -31,6 +37,11 @@ _CHUNK = 50_000
 _BY_USE = ("template", "template_end", "shingle", "settings", "client", "system_prompt")
 
 
+#: Levels of links: two kinds of trace that go together; content of a closed circle; a common list
+#: alone. Groups are made of the firmest first.
+FIRM, CIRCLE, LISTED = 0, 1, 2
+
+
 @dataclass(frozen=True)
 class Links:
     """Links as arrays, first < second (indices of accounts), in that order."""
@@ -42,14 +53,14 @@ class Links:
     axes: Floats
     #: Whether the link shares anything telling of each kind: links x (KINDS + time).
     kinds: NDArray[np.bool_]
-    #: Whether nothing but a common list makes the link.
-    listed: NDArray[np.bool_]
+    #: What makes the link: FIRM, CIRCLE or LISTED.
+    level: NDArray[np.int8]
 
     def where(self, chosen: NDArray[np.bool_]) -> Links:
         """These links alone."""
         return Links(
             self.first[chosen], self.second[chosen], self.weight[chosen], self.axes[chosen],
-            self.kinds[chosen], self.listed[chosen],
+            self.kinds[chosen], self.level[chosen],
         )  # fmt: skip
 
 
@@ -58,12 +69,18 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     link_nats = min(policy.link_nats, math.log(max(len(evidence.accounts), 1)) + 2.0)
     weights = weights_of(evidence, policy)
     lists = lists_of(evidence, policy)
-    first, second = propose(evidence, weights.use, lists.carried, policy)
+    inside, closed = closed_circle(evidence, lists, policy)
+    first, second = propose(evidence, weights.use, lists.carried, closed, policy)
     kind_nats, rarest = weigh(evidence, weights, first, second, policy)
     axes = _by_axis(kind_nats, policy)
     listed, ratio = common_list(lists, first, second, policy)
     one_list = (listed >= policy.list_nats) & (ratio >= policy.lift)
     work_at, work_cap = _axis(policy, "work")
+    circle = np.zeros(len(first), bool)
+    of_both = np.flatnonzero(inside[first] & inside[second])
+    shared = closed[first[of_both]].multiply(closed[second[of_both]])
+    circle[of_both] = np.diff(shared.tocsr().indptr) > 0
+    listed[circle] = np.maximum(listed[circle], work_cap)
     more = listed > axes[:, work_at]
     axes[more, work_at] = np.minimum(listed[more], work_cap)
     kind_nats[more, LISTED_CODES[0]] = axes[more, work_at]
@@ -85,17 +102,19 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     holds = together(carried, kind_nats[tried], tokens, axes[tried], policy)
     firm = np.zeros(len(first), bool)
     firm[tried[holds]] = True
-    kept = firm | one_list
-    first, second, kind_nats, axes, one_list, firm = (
-        first[kept], second[kept], kind_nats[kept], axes[kept], one_list[kept], firm[kept]
+    level = np.where(firm, FIRM, np.where(circle, CIRCLE, LISTED)).astype(np.int8)
+    other = circle | one_list
+    kept = firm | other
+    first, second, kind_nats, axes, level, other = (
+        first[kept], second[kept], kind_nats[kept], axes[kept], level[kept], other[kept]
     )  # fmt: skip
     time = synchrony(evidence, first, second)
     axes[:, time_at] = np.minimum(time, time_cap)
-    firm &= axes.sum(axis=1) >= link_nats
-    weight = np.maximum(axes.sum(axis=1), link_nats)
-    kept = firm | one_list
+    weight = axes.sum(axis=1)
+    kept = other | (weight >= link_nats)
     telling = np.column_stack([kind_nats >= policy.axis_nats, time >= policy.axis_nats])
-    return Links(first[kept], second[kept], weight[kept], axes[kept], telling[kept], ~firm[kept])
+    links = Links(first, second, np.maximum(weight, link_nats), axes, telling, level)
+    return links.where(kept)
 
 
 @dataclass(frozen=True)

@@ -31,20 +31,22 @@ def propose(
     evidence: Evidence,
     telling: sparse.csr_matrix,
     listed: sparse.csr_matrix,
+    closed: sparse.csr_matrix,
     policy: CampaignPolicy,
 ) -> tuple[Ints, Ints]:
     """Pairs worth weighing: ring neighbours on every token that is no hub.
 
-    On a token that tells much by itself, the ring is in an order of the token's own. On content
-    that only counts as one piece of a list, all rings are in one order: accounts with one list
-    then meet the same neighbours again and again, and only who meets often enough is weighed.
+    On a token that tells much by itself, or is of a closed circle, the ring is in an order of the
+    token's own. On content that only counts as one piece of a list, all rings are in one order:
+    accounts with one list then meet the same neighbours again and again, and only who meets often
+    enough is weighed.
     """
     usable = evidence.token_accounts <= most_accounts(evidence, policy)[evidence.token_kind]
     few = _declared_caps()[evidence.token_kind]
     accounts = len(evidence.accounts)
     spread = spread_keys(evidence.account_keys)
     pairs = []
-    for matrix, own_order in ((telling, True), (listed, False)):
+    for matrix, own_order in ((telling, True), (closed, True), (listed, False)):
         by_token = matrix.tocsc()
         by_token.sort_indices()
         token = np.repeat(np.arange(by_token.shape[1]), np.diff(by_token.indptr))

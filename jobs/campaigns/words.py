@@ -152,7 +152,8 @@ _SENTENCES: dict[str, Callable[[Figures, Figures], str]] = {
     "conversation": lambda f, e: f"{_percent(f['conversation'])} of its requests go on with a "
     f"conversation (all accounts: {_percent(e['conversation'])})",
     "unevenness": lambda f, e: "requests a day differ by "
-    f"{_percent(f['unevenness'])} between its accounts (standard deviation over mean)",
+    f"{_percent(f['unevenness'])} between its accounts (interquartile range over 1.349, over "
+    "median)",
     "active_days": lambda f, e: f"its accounts sent traffic on {_percent(f['active_days'])} of "
     "the days between their first and last",
     "stopped": lambda f, e: f"{_many(f['stopped_accounts'], 'account')} of it stopped by "

@@ -305,6 +305,8 @@ FEATURES: tuple[Feature, ...] = (
                 f"Of its campaign: {FIGURES_BY_NAME[name].about}", FIGURES_BY_NAME[name].unit,
                 FIGURES_BY_NAME[name].family, "", monotone=direction, learned=True)
         for name, (ordinary, direction) in _WEIGHED.items()
+        # How many accounts it has is a feature already.
+        if name in FIGURES_BY_NAME
     ),
 )  # fmt: skip
 

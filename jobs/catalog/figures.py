@@ -62,8 +62,8 @@ FIGURES: tuple[Figure, ...] = (
     Figure("web", "Requests by the web interface.", "share", "behaviour"),
     Figure("daily_requests", "Requests of a median member on an active day.",
            "requests a day", "behaviour"),
-    Figure("unevenness", "Standard deviation over mean of members' requests a day.",
-           "ratio", "time"),
+    Figure("unevenness", "Interquartile range over 1.349, over the median, of members' requests a "
+           "day.", "ratio", "time"),
     Figure("active_days", "Days with traffic between a member's first and last.",
            "share", "time"),
     Figure("start_together", "Members first seen within three days, beyond all accounts.",

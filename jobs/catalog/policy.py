@@ -162,6 +162,12 @@ class CampaignPolicy:
     #: What it is a list of (homework, a tool's prompts, training data) is for the group to say.
     list_tokens: int = 3
     list_nats: float = 14.0
+    #: A closed circle: prompts of different templates that each of its accounts shares with others
+    #: of it, their share of all that it sent, and the share of a template's senders that must be
+    #: of the circle.
+    circle_pieces: int = 20
+    circle_share: float = 0.5
+    circle_exclusive: float = 0.5
     #: Nats of a link: about the logarithm of the accounts that a chance partner is drawn from, so
     #: fewer where there are fewer accounts (ln N + 2).
     link_nats: float = 8.0
@@ -175,7 +181,7 @@ class CampaignPolicy:
     member_share: float = 0.5
     #: How firmly a member must belong: its link weight inside over the group's median, by its share
     #: of all its links. Who shares one thing with three of a hundred members is a bystander.
-    member_strength: float = 0.16
+    member_strength: float = 0.2
     #: Two groups are pieces of one where, on enough axes, this share of the members of each carries
     #: a token of which this share of all carriers are theirs; among so many groups at most.
     piece_share: float = 0.5
@@ -195,22 +201,24 @@ class CampaignPolicy:
     binding_share: float = 0.2
     #: Log-odds before any figure is known: most groups are a campus, a tool or a firm.
     base_nats: float = -2.8
+    # What is habit (conversations, the web, a system prompt for each account) is cheap to copy and
+    # weighs little; what costs an operation its pace (idle days, uneven accounts) weighs much.
     terms: tuple[Term, ...] = (
         Term("strangers", 0.20, 0.60, 1.2, "one work list, and nothing that would explain it"),
         Term("roster", 0.30, 0.70, 1.8, "one set of machines behind exits that pose as homes"),
-        Term("own_products", 0.30, 0.80, -0.8, "each has a product of its own"),
+        Term("own_products", 0.30, 0.80, -0.6, "each has a product of its own"),
         Term("own_template_requests", 0.10, 0.50, 0.3, "one work list has one phrasing"),
         Term("own_templates", 2.0, 8.0, 0.7, "a list has many templates, a tool or a class few"),
         Term("own_template_new", 0.70, 0.40, -2.0, "a test set or a bot repeats, a list goes on"),
         Term("start_together", 0.20, 0.60, 0.8, "accounts that begin together have one hand"),
         Term("signup_burst", 0.30, 0.80, 0.4, "accounts opened together were opened by one hand"),
         Term("conversation", 0.30, 0.05, 1.0, "teaching data is asked for, not talked about"),
-        Term("conversation", 0.35, 0.60, -0.6, "people and tools go on with what is answered"),
-        Term("unevenness", 0.50, 0.15, 3.0, "a scheduler spreads load evenly; people do not"),
+        Term("conversation", 0.35, 0.60, -0.4, "people and tools go on with what is answered"),
+        Term("unevenness", 0.50, 0.15, 3.2, "a scheduler spreads load evenly; people do not"),
         Term("active_days", 0.70, 0.95, 2.0, "a schedule has no days off"),
-        Term("active_days", 0.60, 0.40, -2.2, "people have days without a question"),
+        Term("active_days", 0.60, 0.40, -2.6, "people have days without a question"),
         Term("unevenness", 0.60, 1.00, -1.0, "customers differ in how much they need"),
-        Term("answers_differ", 0.10, 0.30, -1.6, "each has work of a kind of its own"),
+        Term("answers_differ", 0.10, 0.30, -2.0, "each has work of a kind of its own"),
         Term("daily_requests", 8.0, 20.0, 0.8, "a class or a hobby asks a few questions a day"),
         Term("stopped", 0.05, 0.25, 2.0, "others of the group were found out before"),
         Term("untraceable", 0.15, 0.60, 0.5, "a prepaid card hides who pays"),
@@ -218,8 +226,9 @@ class CampaignPolicy:
         Term("teaching", 0.03, 0.15, 0.4, "what teaching data looks like, beyond what all ask"),
         Term("same_settings", 0.60, 0.95, 0.2, "one program has one configuration"),
         Term("client_own", 0.30, 0.80, 0.8, "a build that nobody else has"),
-        Term("output_ratio", 1.5, 3.0, 1.0, "answers are what is bought: long ones"),
+        Term("output_ratio", 1.5, 3.0, 1.2, "answers are what is bought: long ones"),
         Term("one_customer", 0.60, 0.95, -4.0, "one purse and one mail domain hide nothing"),
+        Term("accounts", 12.0, 5.0, -1.5, "of many small groups a few look alike by chance"),
         Term("organization", 0.20, 0.80, -2.5, "a firm's accounts share what the firm has"),
         Term("vetted", 0.20, 0.80, -3.0, "a person checked who they are"),
         Term("web", 0.10, 0.50, -0.4, "people at a web page"),

@@ -25,7 +25,7 @@ def figures(text: str, group: str, bound_by: str = "work", **changed: Any) -> di
     axes = np.zeros((len(members) - 1, len(AXES)))
     axes[:, [AXES.index(name) for name in bound_by.split()]] = CAMPAIGN_POLICY.axis_nats
     links = Links(members[:-1], members[1:], axes.sum(axis=1), axes, np.zeros((len(axes), 1), bool),
-                  np.zeros(len(axes), bool))  # fmt: skip
+                  np.zeros(len(axes), np.int8))  # fmt: skip
     group_of = np.full(len(evidence.accounts), -1)
     group_of[members] = 0
     (found,) = describe(
@@ -90,7 +90,7 @@ def test_accounts_that_begin_together_do_so_beyond_everybody() -> None:
 def test_every_term_of_the_policy_has_its_sentence() -> None:
     from jobs.campaigns.words import _SENTENCES, _SHARES
 
-    silent = {"client_own", "untraceable", "payment_own", "tool_results"}
+    silent = {"accounts", "client_own", "untraceable", "payment_own", "tool_results"}
     assert {term.figure for term in CAMPAIGN_POLICY.terms} - silent <= {*_SHARES, *_SENTENCES}
 
 
@@ -132,3 +132,16 @@ def test_members_with_few_requests_do_not_say_how_answers_differ() -> None:
     assert np.isnan(between(count, count * 5.0, count * 30.0))
     even = np.full(4, 100.0)
     assert between(even, even * 5.0, even * 30.0) == 0.0  # each has the same mean
+
+
+def test_a_few_loud_members_hide_no_schedule() -> None:
+    text = "a1..a10 | template | shard"
+    evidence = evidence_of(read(text))
+    loud = [evidence.accounts.index(name) for name in ("a01", "a02")]
+    hours = evidence.hours.tolil()
+    hours[:, ::24] = 1.0  # every account on every day
+    sums = {**evidence.sums, "requests": evidence.sums["requests"].copy()}
+    sums["requests"][loud] *= 40
+    assert figures(text, "a1..a10", hours=hours.tocsr(), sums=sums)["unevenness"] == 0.0
+    sums["requests"][: len(evidence.accounts) // 2] *= np.arange(len(evidence.accounts) // 2) + 1
+    assert figures(text, "a1..a10", hours=hours.tocsr(), sums=sums)["unevenness"] > 0.3

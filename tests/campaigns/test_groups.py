@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from jobs.campaigns.groups import core_members, find_groups, graph_of, merge, propagate, strengths
-from jobs.campaigns.links import Links
+from jobs.campaigns.links import FIRM, LISTED, Links
 from jobs.catalog.policy import CAMPAIGN_POLICY
 
 LOOSE = dataclasses.replace(CAMPAIGN_POLICY, group_accounts=2, member_links=1, member_share=0.0)
@@ -26,7 +26,7 @@ def links_of(
         weight=np.array([edges[p] for p in pairs], np.float64),
         axes=np.zeros((len(pairs), len(CAMPAIGN_POLICY.axes))),
         kinds=np.zeros((len(pairs), 1), bool),
-        listed=np.array([p in listed for p in pairs], bool),
+        level=np.array([LISTED if p in listed else FIRM for p in pairs], np.int8),
     )
 
 
@@ -158,7 +158,7 @@ def test_a_bystander_of_a_firm_group_is_no_member() -> None:
     weight = np.array([12.0] * len(pairs) + [7.0, 7.0])
     blank = np.zeros((len(first), 1))
     links = Links(first, second, weight, blank, blank.astype(bool),
-                  np.zeros(len(first), bool))  # fmt: skip
+                  np.zeros(len(first), np.int8))  # fmt: skip
     keys = np.arange(10, dtype=np.int64) * 7_919
     (group,) = find_groups(keys, links, CAMPAIGN_POLICY)
     assert group.tolist() == list(range(9))

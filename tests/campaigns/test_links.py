@@ -10,7 +10,7 @@ import pytest
 
 from jobs.campaigns.evidence import KINDS
 from jobs.campaigns.links import find_links, weigh, weights_of
-from jobs.campaigns.lists import lists_of
+from jobs.campaigns.lists import closed_circle, lists_of
 from jobs.campaigns.pairs import propose
 from jobs.catalog.policy import CAMPAIGN_POLICY
 from tests.campaigns.conftest import evidence_of, read, spread
@@ -69,8 +69,9 @@ def test_a_hub_is_weighed_at_its_rarity_where_something_else_proposes() -> None:
 def test_proposals_grow_with_accounts_and_not_with_pairs() -> None:
     evidence = evidence_of(read("a1..a99 | payment | card"))
     weights = weights_of(evidence, CAMPAIGN_POLICY)
-    listed = lists_of(evidence, CAMPAIGN_POLICY).carried
-    first, _ = propose(evidence, weights.use, listed, CAMPAIGN_POLICY)
+    lists = lists_of(evidence, CAMPAIGN_POLICY)
+    _, closed = closed_circle(evidence, lists, CAMPAIGN_POLICY)
+    first, _ = propose(evidence, weights.use, lists.carried, closed, CAMPAIGN_POLICY)
     assert len(first) == 99 * CAMPAIGN_POLICY.ring  # of 4,851 pairs
 
 
@@ -124,7 +125,38 @@ def test_what_two_busy_accounts_share_by_chance_is_no_list(linked: Linked) -> No
         for name in spread("a1..a40")
         for n in rng.choice(100, 50, replace=False)
     ]
+    # And as much again of its own, or they would be a closed circle.
+    rows += [f"{name} | template | {name}-{n}" for name in spread("a1..a40") for n in range(60)]
     assert linked("\n".join(rows)) == set()
+
+
+def shared_out(accounts: str, items: int, copies: int, own: int) -> str:
+    """Items that are sent a few times each, by any of the accounts, beside what is its own."""
+    rng = np.random.default_rng(3)
+    names = spread(accounts)
+    rows = [
+        f"{name} | template | item{n}"
+        for n in range(items)
+        for name in rng.choice(names, copies, replace=False)
+    ]
+    rows += [f"{name} | template | {name}-{n}" for name in names for n in range(own)]
+    return "\n".join(rows)
+
+
+def test_a_closed_circle_is_linked_where_no_pair_has_much_in_common(linked: Linked) -> None:
+    # 600 items thrice over by 40 accounts: 45 each, of which two of them share about one.
+    pairs = linked(shared_out("a1..a40", items=600, copies=3, own=0))
+    assert {name for pair in pairs for name in pair} == set(spread("a1..a40"))
+
+
+def test_accounts_with_work_of_their_own_are_no_closed_circle(linked: Linked) -> None:
+    assert linked(shared_out("a1..a40", items=600, copies=3, own=60)) == set()
+
+
+def test_what_outsiders_send_too_is_no_closed_circle(linked: Linked) -> None:
+    # Each item also goes to two of a hundred others, who send much else.
+    others = shared_out("b1..b99", items=600, copies=4, own=99)
+    assert linked(shared_out("a1..a40", items=600, copies=3, own=0) + "\n" + others) == set()
 
 
 def test_a_roster_larger_than_the_cap_of_addresses_still_proposes_pairs(linked: Linked) -> None:

@@ -63,7 +63,7 @@ def admitted(text: str, group: str, linked: str = "") -> list[str]:
     ends = np.array([index[a] for a in spread(linked)], np.int64) if linked else members[:0]
     first, second = np.minimum(ends, members[0]), np.maximum(ends, members[0])
     links = Links(first, second, np.ones(len(ends)), np.zeros((len(ends), 1)),
-                  np.zeros((len(ends), 1), bool), np.zeros(len(ends), bool))  # fmt: skip
+                  np.zeros((len(ends), 1), bool), np.zeros(len(ends), np.int8))  # fmt: skip
     (found,) = admit(evidence, links, [members], CAMPAIGN_POLICY)
     return [evidence.accounts[at] for at in found]
 
