@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.catalog.features import LEARNED
@@ -21,9 +22,9 @@ from jobs.catalog.policy import TRAINING
 from jobs.catalog.tables import TABLES
 from jobs.platform.lake import arrow_schema
 from jobs.score import model_registry
-from models.dataset import TrainingSet, build_training_set, plan_rows
+from models.dataset import RowPlan, TrainingSet, build_training_set, plan_rows
 from models.decisions import OF_TRAINING, SKIP, sync_aliases
-from models.definitions import Sampling
+from models.definitions import DISTILLATION, Sampling
 from models.training import adopt_prior, run_training
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def run(lake: Lake, date: dt.date, force: bool = False) -> None:
         inputs={name: lake.version(name) or 0 for name in ("account_features", "labels")},
         least_positives=TRAINING.minimum_positives,
         least_campaigns=TRAINING.minimum_campaigns,
+        past=past_campaigns(lake, date),
     )
     if not outcome.repeated:
         record(lake, outcome.decision)
@@ -91,7 +93,33 @@ def training_set(lake: Lake, date: dt.date) -> TrainingSet:
     seen = features.select("account_id", "date")
     presence = seen.join(members, ["date", "account_id"], "left").toArrow()
     labels = lake.rows("labels", last=date)
-    plan = plan_rows(labels, presence, date, Sampling())
+    return rows_of(lake, features, plan_rows(labels, presence, date, Sampling()))
+
+
+def past_campaigns(lake: Lake, date: dt.date) -> TrainingSet | None:
+    """Known distillers whose evidence is too old to learn from, None where there are none.
+
+    A challenger that lost them would not know an operation that comes back.
+    """
+    before = date - dt.timedelta(days=EVIDENCE_NIGHTS + 1)
+    labels = lake.rows("labels", last=date)
+    guilty = labels.filter(pc.equal(labels["label"], DISTILLATION))
+    nights = [night for night in lake.nights("account_features") if night <= before]
+    if not guilty.num_rows or not nights:
+        return None
+    features = lake.read("account_features", nights[0], before)
+    accounts = lake.session.createDataFrame(
+        guilty.select(["account_id"]).group_by("account_id").aggregate([])
+    )
+    seen = features.join(F.broadcast(accounts), ["account_id"], "left_semi")
+    presence = seen.select("account_id", "date").toArrow()
+    rows = rows_of(lake, features, plan_rows(labels, presence, date, Sampling()))
+    rows = rows.take(rows.is_labelled(DISTILLATION))
+    return rows if len(rows) else None
+
+
+def rows_of(lake: Lake, features: DataFrame, plan: RowPlan) -> TrainingSet:
+    """The planned accounts and nights with what the classifier learns from."""
     wanted = lake.session.createDataFrame(plan.keys)
     rows = features.join(F.broadcast(wanted), ["account_id", "date"], "left_semi").toArrow()
     return build_training_set(

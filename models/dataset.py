@@ -207,6 +207,19 @@ def concatenate(sets: dict[str, TrainingSet]) -> TrainingSet:
     return TrainingSet(table.combine_chunks(), first.features, night, counts, first.segments)
 
 
+def joined(one: TrainingSet, other: TrainingSet) -> TrainingSet:
+    """The rows of both, which have no account and night in common; night and counts of the first.
+
+    Raises:
+        ModelInputError: they have other columns.
+    """
+    if one.table.column_names != other.table.column_names:
+        raise ModelInputError("the two sets of rows have other columns")
+    table = pa.concat_tables([one.table, other.table])
+    table = table.sort_by([("account_id", "ascending"), ("date", "ascending")])
+    return replace(one, table=table.combine_chunks())
+
+
 def as_evidence(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A feature column as float64; what is not a finite number is null: evidence unavailable."""
     numbers = column.cast(pa.float64())

@@ -20,7 +20,7 @@ import numpy as np
 
 from models.card import Report, write_report
 from models.classifier import Classifier, FeatureSpec
-from models.dataset import TrainingSet
+from models.dataset import TrainingSet, joined
 from models.decisions import (
     ADOPT_PRIOR,
     KEEP,
@@ -75,6 +75,7 @@ def run_training(
     inputs: Mapping[str, int],
     least_positives: int,
     least_campaigns: int,
+    past: TrainingSet | None = None,
     policy: TrainingPolicy | None = None,
 ) -> TrainingOutcome:
     """Train, evaluate, register and challenge the champion of `dataset.night`.
@@ -87,6 +88,7 @@ def run_training(
         inputs: Delta table -> version that the data set was read from.
         least_positives: known distillers below which nothing is trained.
         least_campaigns: their campaigns (an account without one counts as its own).
+        past: known distillers of campaigns too old to learn from, which must not become unknown.
         policy: every other number.
 
     Raises:
@@ -111,7 +113,8 @@ def run_training(
     # The fit knows its own rows; the record is about the night's.
     challenger.trained.update(origin=_origin(dataset), dataset=fingerprint)
     champion, unreadable = _champion(registry, champion_version, held_out)
-    verdict = challenge(challenger, champion, held_out, dataset, parts.how, policy.gates)
+    everything = dataset if past is None else joined(dataset, past)
+    verdict = challenge(challenger, champion, held_out, everything, parts.how, policy.gates)
     figures = evaluate(challenger, held_out, policy.gates.bootstrap_replicates, dataset.segments)
     report = Report(
         dataset.night.isoformat(), challenger, figures, held_out, policy, parts, verdict

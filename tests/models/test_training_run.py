@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from worlds import FEATURES, NIGHT, World, make_world
 
@@ -204,3 +206,18 @@ def test_a_prior_that_is_missing_or_damaged_is_one_line(prior_folder: Path, tmp_
     (tmp_path / "resale.json").write_text("{}")
     with pytest.raises(PriorError, match=r"resale.json is not the file"):
         load_prior(tmp_path)
+
+
+def test_a_campaign_too_old_to_learn_from_is_among_those_that_must_not_be_lost(
+    train, dataset: TrainingSet
+) -> None:
+    known = dataset.take(dataset.is_labelled("distillation"))
+    known = known.take(known.column("campaign") == "operation 0")
+    table = known.table
+    for name, value in (("campaign", "old operation"), ("date", date(2020, 1, 1))):
+        column = pa.array([value] * len(known), table.schema.field(name).type)
+        table = table.set_column(table.column_names.index(name), name, column)
+    figures = json.loads(train([PRIOR], past=replace(known, table=table)).decision["figures"])
+    named = figures["known_campaigns"]
+    assert named["old operation"]["challenger"] == named["operation 0"]["challenger"]
+    assert "old operation" not in json.loads(train([PRIOR]).decision["figures"])["known_campaigns"]
