@@ -71,35 +71,44 @@ def propagate(graph: sparse.csr_matrix, keys: Ints, rounds: int) -> Ints:
             return labels
     rank = np.empty(len(keys), np.int64)
     rank[np.argsort(spread, kind="stable")] = np.arange(len(keys))
+    # Whoever has no neighbour that moved wants what it wanted before.
+    asked = linked
     for _ in range(len(linked) + 1):
-        new = _heaviest(graph[linked], labels, labels[linked])
-        wants = new != labels[linked]
-        movers = linked[wants]
+        new = _heaviest(graph[asked], labels, labels[asked])
+        wants = new != labels[asked]
+        movers = asked[wants]
         if not len(movers):
             break
         between = graph[movers][:, movers].tocoo()
         waits = np.zeros(len(movers), bool)
         waits[between.row[rank[movers[between.row]] > rank[movers[between.col]]]] = True
-        labels[movers[~waits]] = new[wants][~waits]
+        moved = movers[~waits]
+        labels[moved] = new[wants][~waits]
+        asked = np.union1d(movers[waits], graph[moved].indices)
     return labels
 
 
 def _heaviest(rows: sparse.csr_matrix, labels: Ints, own: Ints) -> Ints:
     """The label with the most weight in each row; ties keep the own one, else the smallest."""
-    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
-    label = labels[rows.indices]
-    order = np.lexsort((label, row))
-    row, label, weight = row[order], label[order], rows.data[order]
-    starts = np.flatnonzero(np.r_[True, (row[1:] != row[:-1]) | (label[1:] != label[:-1])])
-    total = np.add.reduceat(weight, starts)
-    row, label = row[starts], label[starts]
-    # The last digit of a sum must not decide between labels that weigh the same.
-    total = np.round(total, 9)
-    stay = (label == own[row]).astype(np.int64)
-    order = np.lexsort((label, -stay, -total, row))
-    first = np.flatnonzero(np.r_[True, row[order][1:] != row[order][:-1]])
     new = own.copy()
-    new[row[order][first]] = label[order][first]
+    if not rows.nnz:
+        return new
+    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
+    accounts = rows.shape[1]
+    code = row * accounts + labels[rows.indices]
+    order = np.argsort(code, kind="stable")
+    code, weight = code[order], rows.data[order]
+    starts = np.flatnonzero(np.r_[True, code[1:] != code[:-1]])
+    # The last digit of a sum must not decide between labels that weigh the same.
+    total = np.round(np.add.reduceat(weight, starts), 9)
+    row, label = code[starts] // accounts, code[starts] % accounts
+    first = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
+    heaviest = np.repeat(np.maximum.reduceat(total, first), np.diff(np.r_[first, len(row)]))
+    # The own label before any other, then the smallest.
+    rank = np.where(label == own[row], -1, label)
+    best = np.minimum.reduceat(np.where(total == heaviest, rank, accounts), first)
+    moves = best >= 0
+    new[row[first][moves]] = best[moves]
     return new
 
 

@@ -22,6 +22,7 @@ from jobs.campaigns.lists import (
     closed_circle,
     common_list,
     lists_of,
+    share_any,
     some_pieces,
 )
 from jobs.campaigns.pairs import in_parts, propose
@@ -69,17 +70,14 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     link_nats = min(policy.link_nats, math.log(max(len(evidence.accounts), 1)) + 2.0)
     weights = weights_of(evidence, policy)
     lists = lists_of(evidence, policy)
-    inside, closed = closed_circle(evidence, lists, policy)
+    closed = closed_circle(evidence, lists, policy)
     first, second = propose(evidence, weights.use, lists.carried, closed, policy)
     kind_nats, rarest = weigh(evidence, weights, first, second, policy)
     axes = _by_axis(kind_nats, policy)
     listed, ratio = common_list(lists, first, second, policy)
     one_list = (listed >= policy.list_nats) & (ratio >= policy.lift)
     work_at, work_cap = _axis(policy, "work")
-    circle = np.zeros(len(first), bool)
-    of_both = np.flatnonzero(inside[first] & inside[second])
-    shared = closed[first[of_both]].multiply(closed[second[of_both]])
-    circle[of_both] = np.diff(shared.tocsr().indptr) > 0
+    circle = share_any(closed, first, second)
     listed[circle] = np.maximum(listed[circle], work_cap)
     more = listed > axes[:, work_at]
     axes[more, work_at] = np.minimum(listed[more], work_cap)

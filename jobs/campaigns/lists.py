@@ -67,10 +67,8 @@ def lists_of(evidence: Evidence, policy: CampaignPolicy) -> Lists:
     )
 
 
-def closed_circle(
-    evidence: Evidence, lists: Lists, policy: CampaignPolicy
-) -> tuple[NDArray[np.bool_], sparse.csr_matrix]:
-    """Accounts whose prompts are mostly each other's, and the matrix of what they share.
+def closed_circle(evidence: Evidence, lists: Lists, policy: CampaignPolicy) -> sparse.csr_matrix:
+    """Accounts whose prompts are mostly each other's: what each shares, as accounts x tokens.
 
     Where each item of a large list is sent a few times, by any of many accounts, two of them have
     too little in common to tell. But nearly all that each of them sends, others of them have sent
@@ -78,8 +76,6 @@ def closed_circle(
     they send alone, and share the rest with all others who copy from it. What is left when
     accounts and content are taken away by turns until that holds of all (as in the cores of
     Seidman 1983, and the blocks that fraud leaves in a bipartite graph: FRAUDAR, Hooi et al. 2016).
-
-    Returns a flag for each account, and accounts x tokens of the circle's content alone.
     """
     template = KINDS.index(TEMPLATE)
     of_kind = evidence.token_kind == template
@@ -101,7 +97,22 @@ def closed_circle(
     only = (only @ sparse.diags(closed.astype(np.float64), format="csr")).tocsr()
     only.eliminate_zeros()
     only.sort_indices()
-    return inside, only
+    return only
+
+
+def share_any(carried: sparse.csr_matrix, first: Ints, second: Ints) -> NDArray[np.bool_]:
+    """Whether the two accounts of each pair carry a token in common."""
+    shared = np.zeros(len(first), bool)
+    carries = np.diff(carried.indptr) > 0
+    both = np.flatnonzero(carries[first] & carries[second])
+
+    def look(part: slice) -> None:
+        pairs = both[part]
+        common = carried[first[pairs]].multiply(carried[second[pairs]]).tocsr()
+        shared[pairs] = np.diff(common.indptr) > 0
+
+    in_parts(look, len(both))
+    return shared
 
 
 def common_list(
