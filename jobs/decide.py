@@ -113,11 +113,12 @@ def _action(policy: EnforcementPolicy, date: dt.date) -> Column:
     vetted = _allow_listed(policy, date)
     either = F.greatest(score, F.col("resale_score"))
     resells = (kind == "resale") | (F.col("resale_score") > score)
+    verified = F.coalesce("verified_organization", F.lit(False))
     may_suspend = (
         (score >= policy.suspend_score)
         & (group_score >= policy.suspend_campaign_score)
         & (kind == "distillation")
-        & ~F.coalesce("verified_organization", F.lit(False))
+        & ~verified
     )
     rung = (
         F.when(may_suspend, "suspend")
@@ -126,8 +127,9 @@ def _action(policy: EnforcementPolicy, date: dt.date) -> Column:
         .when(score >= policy.limit_score, "limit")
         .when(score >= policy.watch_score, "watch")
     )
-    # A reseller breaks the terms, not the model: a person looks, nothing is done by itself.
-    looked_at = F.when(either >= policy.resale_score, "review").when(
+    # A reseller breaks the terms, not the model: a person looks, nothing is done by itself. One
+    # looked at a verified organization already, which only met the reseller's customers somewhere.
+    looked_at = F.when((either >= policy.resale_score) & ~verified, "review").when(
         either >= policy.watch_score, "watch"
     )
     rung = F.when(resells, looked_at).otherwise(rung)

@@ -137,12 +137,14 @@ def test_resale_is_a_persons_look_and_no_more(actions):
             account("alone", 0.10, resale=0.85),
             account("maybe", 0.10, resale=0.50),  # not sure enough to trouble a person
             account("honest", 0.10, resale=0.29),
+            account("verified", 0.10, resale=0.95, campaign="c-resale"),
         ],
         campaigns=[("c-resale", "resale", 0.95)],
+        accounts=[("verified", None, "active", True), ("reseller", None, "active", False)],
     )
     assert of(found) == {
         "reseller": "review", "taken-for-more": "review", "hardly": "watch", "alone": "review",
-        "maybe": "watch",
+        "maybe": "watch", "verified": "watch",
     }  # fmt: skip
 
 
