@@ -152,8 +152,8 @@ _SENTENCES: dict[str, Callable[[Figures, Figures], str]] = {
     "conversation": lambda f, e: f"{_percent(f['conversation'])} of its requests go on with a "
     f"conversation (all accounts: {_percent(e['conversation'])})",
     # Of the figure, which is a standard deviation's estimate, back to the quartiles.
-    "unevenness": lambda f, e: "the requests a day of the middle half of its accounts lie "
-    f"within {_percent(1.349 * f['unevenness'])} of the median",
+    "unevenness": lambda f, e: "in requests a day the middle half of its accounts differ by "
+    f"{_percent(1.349 * f['unevenness'])} of the median at most",
     "active_days": lambda f, e: f"its accounts sent traffic on {_percent(f['active_days'])} of "
     "the days between their first and last",
     "stopped": lambda f, e: f"{_many(f['stopped_accounts'], 'account')} of it stopped by "
