@@ -63,10 +63,16 @@ def synchrony(evidence: Evidence, first: Ints, second: Ints) -> Floats:
 
 
 def _residuals(evidence: Evidence, accounts: Ints, weekday_profile: Floats) -> NDArray[np.float32]:
-    busy = evidence.hours[accounts].toarray().reshape(len(accounts), evidence.days, 24)
-    own_hours = busy.sum(axis=1)
-    expected = weekday_profile[None, :, None] * own_hours[:, None, :]
-    # Square roots even out the noise of counts.
-    left = (np.sqrt(busy) - np.sqrt(expected)).reshape(len(accounts), -1)
-    length = np.sqrt(np.einsum("ij,ij->i", left, left))
-    return (left / np.maximum(length, 1e-9)[:, None]).astype(np.float32)
+    out = np.empty((len(accounts), evidence.hours.shape[1]), np.float32)
+
+    def fill(part: slice) -> None:
+        busy = evidence.hours[accounts[part]].toarray().reshape(-1, evidence.days, 24)
+        own_hours = busy.sum(axis=1)
+        expected = weekday_profile[None, :, None] * own_hours[:, None, :]
+        # Square roots even out the noise of counts.
+        left = (np.sqrt(busy) - np.sqrt(expected)).reshape(len(busy), -1)
+        length = np.sqrt(np.einsum("ij,ij->i", left, left))
+        out[part] = left / np.maximum(length, 1e-9)[:, None]
+
+    in_parts(fill, len(accounts))
+    return out
