@@ -25,15 +25,13 @@ from jobs.campaigns.lists import (
     share_any,
     some_pieces,
 )
-from jobs.campaigns.pairs import in_parts, propose
+from jobs.campaigns.pairs import in_common, in_parts, propose
 from jobs.campaigns.synchrony import synchrony
 from jobs.catalog.policy import CampaignPolicy
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-#: Couples of tokens looked up at a time.
-_CHUNK = 50_000
 #: Kinds of which an account may carry very many, few of them typical of it.
 _BY_USE = ("template", "template_end", "shingle", "settings", "client", "system_prompt")
 
@@ -175,12 +173,10 @@ def weigh(
 
     def add_up(part: slice) -> None:
         at, a, b = part.start, first[part], second[part]
-        both = weights.use[a].multiply(weights.use[b]).tocsr()
+        both, pair = in_common(weights.use, a, b)
         if not both.nnz:
             return
-        both.sort_indices()
         token = both.indices.astype(np.int64)
-        pair = np.repeat(np.arange(len(a)), np.diff(both.indptr))
         kind = evidence.token_kind[token].astype(np.int64)
         value = weights.rarity[token] - weights.busy[a[pair], kind] - weights.busy[b[pair], kind]
         value = np.maximum(value, 0.0) * both.data
@@ -248,8 +244,8 @@ def _carry_both(use: sparse.csr_matrix, one: Ints, two: Ints) -> Ints:
     codes = incidence * use.shape[0] + by_token.indices  # ascending: token, then account
     both = np.zeros(len(one), np.int64)
     size = np.diff(by_token.indptr)[one]
-    for at in range(0, len(one), _CHUNK):
-        part = slice(at, at + _CHUNK)
+
+    def look_up(part: slice) -> None:
         length = size[part]
         couple = np.repeat(np.arange(len(length)), length)
         within = np.arange(len(couple)) - np.repeat(np.cumsum(length) - length, length)
@@ -257,6 +253,8 @@ def _carry_both(use: sparse.csr_matrix, one: Ints, two: Ints) -> Ints:
         wanted = two[part][couple] * use.shape[0] + account
         found = codes[np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)] == wanted
         both[part] = np.bincount(couple[found], minlength=len(length))
+
+    in_parts(look_up, len(one))
     return both
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from jobs.campaigns.evidence import KINDS, TEMPLATE, Evidence
-from jobs.campaigns.pairs import in_parts, most_accounts
+from jobs.campaigns.pairs import in_common, in_parts, most_accounts
 from jobs.catalog.policy import CampaignPolicy
 
 Ints = NDArray[np.int64]
@@ -78,8 +78,7 @@ def closed_circle(evidence: Evidence, lists: Lists, policy: CampaignPolicy) -> s
     Seidman 1983, and the blocks that fraud leaves in a bipartite graph: FRAUDAR, Hooi et al. 2016).
     """
     template = KINDS.index(TEMPLATE)
-    of_kind = evidence.token_kind == template
-    carried = lists.carried @ sparse.diags(of_kind.astype(np.float64), format="csr")
+    carried = lists.carried.multiply(evidence.token_kind == template).tocsr()
     carriers = np.asarray(carried.sum(axis=0)).ravel()
     sent = evidence.variety[:, template]
     inside = np.ones(len(evidence.accounts), bool)
@@ -93,8 +92,7 @@ def closed_circle(evidence: Evidence, lists: Lists, policy: CampaignPolicy) -> s
         if (stays == inside).all():
             break
         inside = stays
-    only = sparse.diags(inside.astype(np.float64), format="csr") @ carried
-    only = (only @ sparse.diags(closed.astype(np.float64), format="csr")).tocsr()
+    only = carried.multiply(inside[:, None]).multiply(closed).tocsr()
     only.eliminate_zeros()
     only.sort_indices()
     return only
@@ -108,7 +106,7 @@ def share_any(carried: sparse.csr_matrix, first: Ints, second: Ints) -> NDArray[
 
     def look(part: slice) -> None:
         pairs = both[part]
-        common = carried[first[pairs]].multiply(carried[second[pairs]]).tocsr()
+        common, _ = in_common(carried, first[pairs], second[pairs])
         shared[pairs] = np.diff(common.indptr) > 0
 
     in_parts(look, len(both))
@@ -132,8 +130,7 @@ def common_list(
 
     def compare(part: slice) -> None:
         at, a, b = part.start, first[part], second[part]
-        both = lists.carried[a].multiply(lists.carried[b]).tocsr()
-        pair = np.repeat(np.arange(len(a)), np.diff(both.indptr))
+        both, pair = in_common(lists.carried, a, b)
         kind = lists.token_kind[both.indices]
         for code in LISTED_CODES:
             of_kind = kind == code
@@ -163,9 +160,8 @@ def some_pieces(
 
     def pick(part: slice) -> None:
         at, a, b = part.start, first[part], second[part]
-        both = lists.carried[a].multiply(lists.carried[b]).tocsr()
+        both, pair = in_common(lists.carried, a, b)
         token = both.indices.astype(np.int64)
-        pair = np.repeat(np.arange(len(a)), np.diff(both.indptr))
         token = token[np.lexsort((token, evidence.token_accounts[token], pair))]
         shared = np.diff(both.indptr)
         some = np.flatnonzero(shared)

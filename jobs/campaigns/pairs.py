@@ -22,7 +22,7 @@ from jobs.catalog.policy import CampaignPolicy
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-#: Pairs worked on at a time by one thread: bounds memory to some 30 MB each.
+#: Pairs or accounts worked on at a time by one thread: bounds memory to some 30 MB each.
 _CHUNK = 8_000
 _THREADS = min(os.cpu_count() or 1, 4)
 
@@ -107,9 +107,20 @@ def _declared_caps() -> Floats:
     ], float)  # fmt: skip
 
 
-def in_parts(work: Callable[[slice], None], pairs: int) -> None:
-    """Do the work for all pairs, some at a time: each part writes what is its own alone."""
-    parts = [slice(at, at + _CHUNK) for at in range(0, pairs, _CHUNK)]
+def in_common(
+    carried: sparse.csr_matrix, first: Ints, second: Ints
+) -> tuple[sparse.csr_matrix, Ints]:
+    """What both accounts of each pair carry, as pairs x tokens with the product of their entries,
+    and the pair of each entry."""
+    both = carried[first].multiply(carried[second]).tocsr()
+    both.sort_indices()
+    return both, np.repeat(np.arange(len(first)), np.diff(both.indptr))
+
+
+def in_parts(work: Callable[[slice], None], count: int) -> None:
+    """Do the work for so many pairs or accounts, some at a time: each part writes what is its own
+    alone."""
+    parts = [slice(at, at + _CHUNK) for at in range(0, count, _CHUNK)]
     if len(parts) < 2:  # not worth a thread
         for part in parts:
             work(part)
