@@ -29,11 +29,9 @@ _DIGITS = 4
 
 def measure(lake: Lake, date: dt.date, model_version: str) -> None:
     """Write the night's rows of drift, from its features and scores."""
-    traffic = f"requests_{SCORING.window_days}d"
     features = [name for name in MEASURED if name not in SCORES]
-    values = lake.rows("account_features", date, date, [traffic, *features])
-    # The accounts that are scored, as in `jobs.score`.
-    values = values.filter(pc.greater(values[traffic], 0))
+    values = lake.rows("account_features", date, date, [SCORING.traffic, *features])
+    values = values.filter(pc.greater(values[SCORING.traffic], 0))
     group = mean_group(values["campaign_accounts"])
     scores = lake.rows("account_scores", date, date, list(SCORES))
     before = lake.rows(

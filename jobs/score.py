@@ -59,7 +59,7 @@ def run(lake: Lake, date: dt.date) -> None:
     grouped = members.join(campaigns, "campaign_id", "inner")
     scored = (
         lake.night("account_features", date)
-        .where(F.col(f"requests_{SCORING.window_days}d") > 0)
+        .where(F.col(SCORING.traffic) > 0)
         .drop("date", "plan", "country", "active")
         .join(grouped, "account_id", "left")
     )

@@ -74,6 +74,11 @@ class ScoringPolicy:
     campaign_reasons: int = 3
     own_reasons: int = 3
 
+    @property
+    def traffic(self) -> str:
+        """The feature that is over 0 for the accounts that are scored."""
+        return f"requests_{self.window_days}d"
+
 
 @dataclass(frozen=True)
 class TrainingSchedule:

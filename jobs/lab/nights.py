@@ -203,7 +203,7 @@ def _keep_last_night(lake: Lake, world: LabWorld, out: Path) -> None:
 def _write_last_night(lake: Lake, last: dt.date, place: Path) -> None:
     place.mkdir()
     rows = lake.rows("account_features", last, last)
-    scored = pc.greater(rows[f"requests_{SCORING.window_days}d"], 0)
+    scored = pc.greater(rows[SCORING.traffic], 0)
     pq.write_table(rows.filter(scored), place / "features.parquet")
     pq.write_table(lake.rows("campaign_members", last, last), place / "members.parquet")
 
