@@ -11,6 +11,7 @@ import datetime as dt
 import re
 from collections.abc import Collection
 from functools import reduce
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -147,11 +148,10 @@ def shared(indicators: DataFrame, date: dt.date) -> DataFrame:
     for indicator in INDICATORS:
         if indicator.origin != "requests":
             continue
-        for name in figures:
-            if not name.endswith(tuple(f"_{days}d" for days in indicator.windows)):
-                continue
+        for days, figure in product(indicator.windows, ("tokens", "fan", "share")):
+            name = f"{figure}_{days}d"
             value = F.max(F.when(F.col("kind") == indicator.kind, F.col(name)))
-            if name.startswith("tokens"):
+            if figure == "tokens":
                 value = F.coalesce(value, F.lit(0))
             columns.append(value.alias(f"{indicator.kind}_{name}"))
     return by_kind.groupBy("account_id").agg(*columns)

@@ -77,7 +77,7 @@ def due(decisions: list[dict[str, Any]], labels: pa.Table, date: dt.date) -> boo
     )  # fmt: skip
     if recent:
         return False
-    guilty = labels.filter(pc.equal(labels["label"], "distillation"))
+    guilty = labels.filter(pc.equal(labels["label"], DISTILLATION))
     campaigns = len(guilty["campaign"].drop_null().unique())
     return (
         len(guilty["account_id"].unique()) >= TRAINING.minimum_positives

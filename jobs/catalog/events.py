@@ -61,4 +61,3 @@ EVENTS: tuple[CampaignEvent, ...] = (
         "{campaign} was founded with {accounts} accounts",
     ),
 )
-EVENTS_BY_NAME: dict[str, CampaignEvent] = {event.name: event for event in EVENTS}

@@ -67,11 +67,11 @@ def main() -> None:
         connected_components(graph_of(links, len(keys)), directed=False)
         theirs.append(time.perf_counter() - began)
     whole = np.bincount(planted)
-    pure = sum(int(np.bincount(planted[members]).max()) for members in groups)
     placed = sum(len(members) for members in groups)
-    best = np.zeros(len(whole))
+    pure, best = 0, np.zeros(len(whole))
     for members in groups:
         counts = np.bincount(planted[members], minlength=len(whole))
+        pure += int(counts.max())
         best = np.maximum(best, counts)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
