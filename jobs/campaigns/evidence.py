@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy import sparse
 
-from jobs.catalog.measures import INDICATORS, INDICATORS_BY_KIND, still_remembered
+from jobs.catalog.measures import INDICATORS, INDICATORS_BY_KIND, WORDS, still_remembered
 from jobs.catalog.policy import CampaignPolicy
 from jobs.catalog.sketch import MARKERS
 
@@ -63,6 +63,8 @@ class Evidence:
     sums: dict[str, Ints]
     #: Sums over the window of LOGARITHMS.
     logarithms: dict[str, Floats]
+    #: Prompts of the window with a word of each bucket: accounts x WORDS.
+    words: NDArray[np.int32]
     #: Columns of the night's snapshot, null where an account has no record.
     records: pa.Table
     #: Tokens that at least two accounts of the window carry; kind, hash, and accounts that do.
@@ -112,10 +114,11 @@ def gather(lake: Lake, date: dt.date, policy: CampaignPolicy) -> Evidence:
         sums={
             name: sums[name].to_numpy().astype(np.int64)
             for name in sums.column_names
-            if name not in ("account_id", "key", *LOGARITHMS)
+            if name not in ("account_id", "key", *LOGARITHMS, *WORDS)
         },
         # Engines add in different orders: the last digits are not the same.
         logarithms={name: np.round(sums[name].to_numpy(), 6) for name in LOGARITHMS},
+        words=np.column_stack([sums[name].to_numpy().astype(np.int32) for name in WORDS]),
         records=_records(lake, date, sums["account_id"]),
         hours=hours,
         first_active=first_active,
@@ -133,7 +136,7 @@ def _sums(lake: Lake, first: dt.date, date: dt.date) -> pa.Table:
         lake.read("account_daily", first, date)
         .groupBy("account_id")
         .agg(
-            *(F.sum(name).alias(name) for name in (*SUMS, *LOGARITHMS)),
+            *(F.sum(name).alias(name) for name in (*SUMS, *LOGARITHMS, *WORDS)),
             *(
                 F.sum(F.when(night, F.col(name)).otherwise(F.lit(0))).alias(f"night_{name}")
                 for name in ("requests", "output_tokens")

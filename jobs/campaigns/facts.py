@@ -15,6 +15,13 @@ from numpy.typing import NDArray
 
 from jobs.campaigns.evidence import KINDS, LOGARITHMS, SUMS, TEMPLATE, Evidence
 from jobs.campaigns.links import Links
+from jobs.campaigns.two_sample import (
+    ENOUGH_MEMBERS,
+    between,
+    discrepancy,
+    profile_of,
+    words_differ,
+)
 from jobs.catalog.policy import CampaignPolicy
 
 Ints = NDArray[np.int64]
@@ -30,9 +37,8 @@ _ROSTER_SHOWS = 0.5
 _TOGETHER_DAYS = 3
 #: Share of a token's carriers that are members before it counts as the group's own.
 _OWN = 0.8
-#: Requests of a member, and such members, from which on they can be compared with each other.
-_ENOUGH_REQUESTS = 10
-_ENOUGH_MEMBERS = 4
+#: Days within which another account takes over where one was stopped.
+_TAKEN_OVER_DAYS = 3
 _TEACHING = ("reasoning", "rubric", "censor", "synthesis", "tools", "agent", "multiple_choice")
 
 
@@ -58,6 +64,8 @@ class Population:
     untraceable: NDArray[np.bool_]
     #: Share of all accounts that were first seen on each day of the window.
     first_days: Floats
+    #: Share of an account's prompts with a word of each bucket, on average.
+    words: Floats
 
     def began(self, first_active: Ints) -> float:
         """Share of a group first seen within _TOGETHER_DAYS days, beyond what all accounts show.
@@ -100,6 +108,7 @@ def population_of(evidence: Evidence) -> Population:
         untraceable=flag("payment_type", ("prepaid", "crypto")),
         first_days=np.bincount(evidence.first_active, minlength=evidence.days)
         / max(len(evidence.accounts), 1),
+        words=profile_of(evidence.words, evidence.sums["prompts_known"]),
     )  # fmt: skip
 
 
@@ -168,6 +177,9 @@ def _figures(evidence: Evidence, people: Population, members: Ints) -> dict[str,
     out["teaching"] = (
         sum(max(out[f"asks_{m}"] - people.rates[m], 0.0) for m in _TEACHING) if prompts else nan
     )
+    asked = evidence.words[members]
+    out["words_differ"] = words_differ(asked, evidence.sums["prompts_known"][members])
+    out["words_apart"] = discrepancy(asked.sum(axis=0), int(prompts), people.words)
     out |= _lives(evidence, people, members)
     out |= _shared(evidence, members)
     return out
@@ -204,7 +216,7 @@ def _lives(evidence: Evidence, people: Population, members: Ints) -> dict[str, f
         first_stop = evidence.last_active[members][stopped].min()
         replaced = float((evidence.first_active[members] > first_stop).sum())
     return {
-        "unevenness": _unevenness(daily[settled]) if settled.sum() >= _ENOUGH_MEMBERS else nan,
+        "unevenness": _unevenness(daily[settled]) if settled.sum() >= ENOUGH_MEMBERS else nan,
         "daily_requests": float(np.median(daily)),
         "answers_differ": between(
             requests, *(evidence.logarithms[name][members] for name in LOGARITHMS)
@@ -219,8 +231,26 @@ def _lives(evidence: Evidence, people: Population, members: Ints) -> dict[str, f
         "stopped": float(stopped.mean()),
         "stopped_accounts": float(stopped.sum()),
         "replacements": replaced,
+        "taken_over": _taken_over(
+            evidence.last_active[members][stopped], evidence.first_active[members], evidence.days
+        ) / len(members),
         "untraceable": float(people.untraceable[members].mean()),
     }  # fmt: skip
+
+
+def _taken_over(stops: Ints, starts: Ints, days: int) -> int:
+    """Accounts that began within _TAKEN_OVER_DAYS days after another was last seen, which was
+    stopped: one for each. Both are given by day of the window."""
+    stopped = np.bincount(stops, minlength=days)
+    began = np.bincount(starts, minlength=days)
+    taken = 0
+    for day in range(days):
+        for after in range(day + 1, min(day + _TAKEN_OVER_DAYS, days - 1) + 1):
+            pairs = min(int(stopped[day]), int(began[after]))
+            stopped[day] -= pairs
+            began[after] -= pairs
+            taken += pairs
+    return taken
 
 
 def _unevenness(daily: Floats) -> float:
@@ -228,25 +258,6 @@ def _unevenness(daily: Floats) -> float:
     deviation, so that a few loud ones hide no schedule."""
     low, middle, high = np.quantile(daily, (0.25, 0.5, 0.75))
     return float((high - low) / 1.349 / middle)
-
-
-def between(count: Floats, total: Floats, squared: Floats) -> float:
-    """Share of the spread of a quantity over all requests that lies between members.
-
-    The intraclass correlation of a one-way analysis of variance (Fisher 1925), of members with
-    enough requests, from each member's number, sum and sum of squares. 0: each member's requests
-    are a sample of the same work. NaN with too few members.
-    """
-    told = count >= _ENOUGH_REQUESTS
-    n, total, squared = count[told], total[told], squared[told]
-    if len(n) < _ENOUGH_MEMBERS:
-        return float("nan")
-    mean, everywhere = total / n, total.sum() / n.sum()
-    within = np.maximum(squared - total * mean, 0.0).sum() / (n.sum() - len(n))
-    among = (n * (mean - everywhere) ** 2).sum() / (len(n) - 1)
-    typical = (n.sum() - (n**2).sum() / n.sum()) / (len(n) - 1)
-    between = max((among - within) / typical, 0.0)
-    return float(between / (between + within)) if between + within > 0 else float("nan")
 
 
 def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:

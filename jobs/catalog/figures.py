@@ -71,11 +71,17 @@ FIGURES: tuple[Figure, ...] = (
     Figure("signup_burst", "Members that signed up within 24 hours.", "share", "identity"),
     Figure("answers_differ", "Spread of answer lengths that lies between members.",
            "share", "content"),
+    Figure("words_differ", "Spread of the prompts' words that lies between members.",
+           "share", "content"),
+    Figure("words_apart", "Distance of the prompts' words from those of all accounts (maximum "
+           "mean discrepancy, over their spread).", "ratio", "content"),
     # Who it is
     Figure("organization", "Members of the most common organization.", "share", "identity"),
     Figure("vetted", "Members that are verified, under contract or pay by invoice.",
            "share", "identity"),
     Figure("stopped", "Members suspended or closed.", "share", "identity"),
+    Figure("taken_over", "Members that began within three days after another was stopped, one for "
+           "each.", "share", "lineage"),
     Figure("untraceable", "Members that pay by prepaid card or crypto currency.",
            "share", "identity"),
 )  # fmt: skip

@@ -11,7 +11,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
-from jobs.catalog.sketch import MARKERS
+from jobs.catalog.sketch import MARKERS, WORD_BUCKETS
 from jobs.catalog.types import DOUBLE, LONG, TIMESTAMP, ColumnType, Family
 
 #: Days of each window, the night's own landing date included.
@@ -34,6 +34,9 @@ class Measure:
 def _counted(name: str, condition: str, about: str) -> Measure:
     return Measure(name, f"sum(case when {condition} then 1 else 0 end)", about)
 
+
+#: Measures of how many prompts have a word of each bucket.
+WORDS: tuple[str, ...] = tuple(f"words_{bucket:02d}" for bucket in range(WORD_BUCKETS))
 
 MEASURES: tuple[Measure, ...] = (
     Measure("requests", "count(*)", "Requests."),
@@ -90,6 +93,11 @@ MEASURES: tuple[Measure, ...] = (
         _counted(f"asks_{marker.name}", f"(prompt_markers & {1 << marker.bit}) <> 0",
                  f"Prompts of which each {marker.about}.")
         for marker in MARKERS
+    ),
+    *(
+        _counted(words, f"(prompt_words & {1 << bucket}) <> 0",
+                 f"Prompts with a word of bucket {bucket}.")
+        for bucket, words in enumerate(WORDS)
     ),
     *(
         _counted(f"hour_{hour:02d}", f"hour(event_time) = {hour}",

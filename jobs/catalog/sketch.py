@@ -14,6 +14,10 @@ TEMPLATE_TAIL_WORDS = 6
 #: of two prompts with a standard error of about 1/sqrt(k) (Broder 1997; Cohen and Kaplan 2007).
 SHINGLE_WORDS = 3
 SIGNATURE_SIZE = 8
+#: Buckets of the words that a prompt has, and letters from which on a word counts: shorter ones
+#: are in every text. Each bucket is a measure of its own, so that they add up like all others.
+WORD_BUCKETS = 48
+WORD_LETTERS = 4
 
 
 @dataclass(frozen=True)

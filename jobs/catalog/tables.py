@@ -101,6 +101,8 @@ REQUESTS_TABLE = Table(
                "masked.", source="landing column prompt_text", personal="token"),
         Column("prompt_signature", LONGS, "Bottom-k sketch of the prompt's word shingles, "
                "smallest first.", source="landing column prompt_text", personal="token"),
+        Column("prompt_words", LONG, "Buckets of the prompt's words by a keyed hash, a bit each.",
+               minimum=0, source="landing column prompt_text", personal="token"),
         Column("response_chars", LONG, "Length of the answer.", unit="characters", minimum=0,
                source="landing column response_text"),
         KEY_ID,

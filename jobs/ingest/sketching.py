@@ -19,6 +19,8 @@ from jobs.catalog.sketch import (
     SKETCH_CHARS,
     TEMPLATE_HEAD_WORDS,
     TEMPLATE_TAIL_WORDS,
+    WORD_BUCKETS,
+    WORD_LETTERS,
 )
 
 #: White space that is not one space already: replacing each single space by itself would cost as
@@ -37,7 +39,8 @@ def with_sketch(records: DataFrame, kept: Sequence[str], seed: int) -> DataFrame
     return (
         records.withColumn("_front", front)
         .withColumn("_masked", F.nullif(masked, F.lit("")))
-        .withColumn("_hashes", F.transform(F.split("_masked", " "), lambda word: F.xxhash64(word)))
+        .withColumn("_words", F.split("_masked", " "))
+        .withColumn("_hashes", F.transform("_words", lambda word: F.xxhash64(word)))
         .select(
             *kept,
             F.length("prompt_text").cast("long").alias("prompt_chars"),
@@ -51,6 +54,7 @@ def with_sketch(records: DataFrame, kept: Sequence[str], seed: int) -> DataFrame
                 "template_end_key"
             ),
             _signature(seed).alias("prompt_signature"),
+            _words(seed).alias("prompt_words"),
             F.length("response_text").cast("long").alias("response_chars"),
         )
     )
@@ -93,3 +97,19 @@ def _signature(seed: int) -> Column:
     shingles = F.transform(runs, lambda run: F.xxhash64(F.lit(seed), run))
     smallest = F.slice(F.sort_array(F.array_distinct(shingles)), 1, SIGNATURE_SIZE)
     return F.when(F.col("_masked").isNotNull(), smallest)
+
+
+def _words(seed: int) -> Column:
+    """Which buckets the prompt's words fall into, a bit each: a bag of words, hashed (Weinberger
+    et al. 2009), in which each word counts once."""
+    long_enough = F.filter("_words", lambda word: F.length(word) >= WORD_LETTERS)
+    one = F.lit(1).cast("long")
+
+    def bucket(word: Column) -> Column:
+        return F.pmod(F.xxhash64(F.lit(seed), word), F.lit(WORD_BUCKETS)).cast("int")
+
+    return F.aggregate(
+        long_enough,
+        F.lit(0).cast("long"),
+        lambda bits, word: bits.bitwiseOR(F.call_function("shiftleft", one, bucket(word))),
+    )

@@ -22,6 +22,10 @@ _ASKS = ",\n  ".join(
 _HOURS = ",\n  ".join(
     f"count(*) filter (where hour = {hour}) as hour_{hour:02d}" for hour in range(24)
 )
+_WORDS = ",\n  ".join(
+    f"count(*) filter (where prompt_words & {1 << bucket} <> 0) as words_{bucket:02d}"
+    for bucket in range(48)
+)
 
 ACCOUNT_DAILY = f"""
 with r as (
@@ -74,6 +78,7 @@ select
   count(*) filter (where prompt_script <> 'latin') as not_latin,
   count(*) filter (where day_of_week >= 6) as weekend,
   {_ASKS},
+  {_WORDS},
   {_HOURS}
 from r
 group by account_id

@@ -21,6 +21,7 @@ from jobs.campaigns.evidence import (
     _hour_matrix,
     _matrices,
 )
+from jobs.catalog.measures import WORDS
 from jobs.catalog.policy import CAMPAIGN_POLICY
 
 NIGHT = dt.date(2026, 5, 28)
@@ -115,6 +116,7 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
     )
     return Evidence(
         date=NIGHT, accounts=accounts, account_keys=keys, sums=sums, records=records,
+        words=np.zeros((len(accounts), len(WORDS)), np.int32),
         logarithms={name: np.zeros(len(accounts)) for name in LOGARITHMS},
         hours=sparse.csr_matrix(hours), first_active=first, last_active=last,
         **_matrices(shared, alone, keys),

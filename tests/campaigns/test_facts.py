@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from jobs.campaigns.facts import between, describe, population_of
+from jobs.campaigns.facts import describe, population_of
 from jobs.campaigns.links import Links
 from jobs.catalog.policy import CAMPAIGN_POLICY
 from tests.campaigns.conftest import evidence_of, read, spread
@@ -94,46 +93,6 @@ def test_every_term_of_the_policy_has_its_sentence() -> None:
     assert {term.figure for term in CAMPAIGN_POLICY.terms} - silent <= {*_SHARES, *_SENTENCES}
 
 
-def components_of_variance(members: list[list[float]]) -> float:
-    """Share between members, from all values one by one (one-way analysis of variance)."""
-    values = [value for member in members for value in member]
-    everywhere = sum(values) / len(values)
-    means = [sum(member) / len(member) for member in members]
-    among = sum(
-        len(member) * (mean - everywhere) ** 2 for member, mean in zip(members, means, strict=True)
-    ) / (len(members) - 1)
-    within = sum(
-        (value - mean) ** 2 for member, mean in zip(members, means, strict=True) for value in member
-    ) / (len(values) - len(members))
-    size = (len(values) - sum(len(m) ** 2 for m in members) / len(values)) / (len(members) - 1)
-    variance = max((among - within) / size, 0.0)
-    return variance / (variance + within)
-
-
-@settings(deadline=None)
-@given(st.lists(st.tuples(st.integers(10, 30), st.floats(0.0, 8.0)), min_size=4, max_size=9),
-       st.integers(0, 2**31))  # fmt: skip
-def test_spread_between_members_is_that_of_an_analysis_of_variance(
-    shapes: list[tuple[int, float]], seed: int
-) -> None:
-    rng = np.random.default_rng(seed)
-    members = [rng.normal(mean, 1.0, count).tolist() for count, mean in shapes]
-    count, total, squared = (
-        np.array([f(member) for member in members], float)
-        for f in (len, sum, lambda member: sum(value**2 for value in member))
-    )
-    assert between(count, total, squared) == pytest.approx(
-        components_of_variance(members), abs=1e-9
-    )
-
-
-def test_members_with_few_requests_do_not_say_how_answers_differ() -> None:
-    count = np.array([100.0, 100.0, 100.0, 9.0])
-    assert np.isnan(between(count, count * 5.0, count * 30.0))
-    even = np.full(4, 100.0)
-    assert between(even, even * 5.0, even * 30.0) == 0.0  # each has the same mean
-
-
 def test_a_few_loud_members_hide_no_schedule() -> None:
     text = "a1..a10 | template | shard"
     evidence = evidence_of(read(text))
@@ -145,3 +104,33 @@ def test_a_few_loud_members_hide_no_schedule() -> None:
     assert figures(text, "a1..a10", hours=hours.tocsr(), sums=sums)["unevenness"] == 0.0
     sums["requests"][: len(evidence.accounts) // 2] *= np.arange(len(evidence.accounts) // 2) + 1
     assert figures(text, "a1..a10", hours=hours.tocsr(), sums=sums)["unevenness"] > 0.3
+
+
+@pytest.mark.parametrize(("stops", "starts", "taken"), [
+    ([], [0, 1, 2], 0),
+    ([4, 4], [0, 5, 5], 2),
+    ([4, 4], [0, 5], 1),  # one cannot take over twice
+    ([4], [4], 0),  # nobody takes over who was there before the stop was seen
+    ([4], [7], 1),
+    ([4], [8], 0),  # too late to be its replacement
+    ([4, 6], [7, 8], 2),
+    ([27], [27], 0),
+])  # fmt: skip
+def test_accounts_that_take_over(stops: list[int], starts: list[int], taken: int) -> None:
+    from jobs.campaigns.facts import _taken_over
+
+    assert _taken_over(np.array(stops, int), np.array(starts, int), 28) == taken
+
+
+def test_an_operation_that_replaces_its_banned_accounts_is_taken_over() -> None:
+    text = "a1..a9 | template | shard"
+    evidence = evidence_of(read(text))
+    members = np.array([evidence.accounts.index(name) for name in spread("a1..a9")])
+    first, last = evidence.first_active.copy(), evidence.last_active.copy()
+    first[members], last[members] = [0] * 6 + [11, 12, 20], [10] * 3 + [27] * 6
+    status = np.array([None] * len(first), object)
+    status[members[:3]] = "suspended"
+    place = evidence.records.column_names.index("status")
+    records = evidence.records.set_column(place, "status", pa.array(status, pa.string()))
+    found = figures(text, "a1..a9", first_active=first, last_active=last, records=records)
+    assert found["taken_over"] == pytest.approx(2 / 9)

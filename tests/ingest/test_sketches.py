@@ -6,7 +6,13 @@ import random
 
 import pytest
 
-from jobs.catalog.sketch import MARKERS, SHINGLE_WORDS, SIGNATURE_SIZE, SKETCH_CHARS
+from jobs.catalog.sketch import (
+    MARKERS,
+    SHINGLE_WORDS,
+    SIGNATURE_SIZE,
+    SKETCH_CHARS,
+    WORD_BUCKETS,
+)
 from jobs.ingest.sketching import with_sketch
 
 SEED = 7
@@ -89,6 +95,20 @@ def test_a_signature_is_sorted_and_without_repeats(session):
         assert row["prompt_signature"] == sorted(set(row["prompt_signature"]))
 
 
+def test_words_are_buckets_whatever_their_order_and_number(session):
+    one, again, none, other, both, nothing = (row["prompt_words"] for row in sketches(session, [
+        "the bridge over a river", "River bridge, bridge river over OVER".replace(",", ""),
+        "a is to be it", "quantum", "quantum bridge river over", None,
+    ]))  # fmt: skip
+    assert one == again  # letters' case, order, repeats and short words make no difference
+    assert none == 0
+    assert nothing is None
+    assert both == one | other
+    assert other.bit_count() == 1
+    many = {row["prompt_words"] for row in sketches(session, [f"{w}word" for w in WORDS])}
+    assert many == {1 << bucket for bucket in range(WORD_BUCKETS)}  # all are used, and no other
+
+
 @pytest.mark.parametrize(("prompt", "chars", "signature"), [
     (None, None, None), ("", 0, None), ("   ", 3, None), ("one", 3, 1), ("one two", 7, 1),
     ("one two three", 13, 1), ("one two three four", 18, 2),
@@ -109,6 +129,7 @@ def test_another_key_gives_other_hashes(session):
         assert a[name] != b[name]
         assert len(a[name]) == 16
     assert not set(a["prompt_signature"]) & set(b["prompt_signature"])
+    assert a["prompt_words"] != b["prompt_words"]
     assert a["prompt_markers"] == b["prompt_markers"]
 
 
