@@ -10,7 +10,7 @@ of trace: Pacheco et al. (2021).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from scipy import sparse
 from jobs.campaigns.evidence import KINDS, Evidence
 from jobs.campaigns.lists import (
     LISTED_CODES,
+    Lists,
     closed_circle,
     common_list,
     lists_of,
@@ -35,6 +36,10 @@ Floats = NDArray[np.float64]
 #: Kinds of which an account may carry very many, few of them typical of it.
 _BY_USE = ("template", "template_end", "shingle", "settings", "client", "system_prompt")
 
+
+#: Pairs weighed at a time, of which few are kept: what is known of all at once would be the
+#: step's peak of memory.
+_BLOCK = 500_000
 
 #: Levels of links: two kinds of trace that go together; content of a closed circle; a common list
 #: alone. Groups are made of the firmest first.
@@ -70,6 +75,71 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     lists = lists_of(evidence, policy)
     closed = closed_circle(evidence, lists, policy)
     first, second = propose(evidence, weights.use, lists.carried, closed, policy)
+    found = [
+        _candidates(evidence, weights, lists, closed, first[part], second[part], link_nats, policy)
+        for part in (slice(at, at + _BLOCK) for at in range(0, max(len(first), 1), _BLOCK))
+    ]
+    pairs = Candidates(*(
+        np.concatenate([getattr(some, array.name) for some in found])
+        for array in fields(Candidates)
+    ))  # fmt: skip
+    carried = ((weights.use + lists.carried) > 0).tocsr()
+    # Of several pieces of content any may be the one that goes with the place: rare ones are too
+    # few to tell, common ones are everybody's.
+    alone = np.flatnonzero(pairs.hopeful & ~pairs.of_list)
+    several = np.flatnonzero(pairs.hopeful & pairs.of_list)
+    pieces = some_pieces(evidence, lists, pairs.first[several], pairs.second[several])
+    tried = np.r_[alone, np.tile(several, len(pieces))]
+    tokens = pairs.rarest[tried]
+    tokens[len(alone) :, LISTED_CODES] = -1
+    tokens[len(alone) :, LISTED_CODES[0]] = np.concatenate(pieces)
+    holds = together(carried, pairs.kind_nats[tried], tokens, pairs.axes[tried], policy)
+    firm = np.zeros(len(pairs.first), bool)
+    firm[tried[holds]] = True
+    by_content = pairs.one_list | pairs.circle
+    level = np.where(firm, FIRM, np.where(pairs.circle, CIRCLE, LISTED)).astype(np.int8)
+    kept = firm | by_content
+    first, second, axes = pairs.first[kept], pairs.second[kept], pairs.axes[kept]
+    time = synchrony(evidence, first, second)
+    time_at, time_cap = _axis(policy, "time")
+    axes[:, time_at] = np.minimum(time, time_cap)
+    weight = axes.sum(axis=1)
+    telling = np.column_stack([pairs.kind_nats[kept] >= policy.axis_nats, time >= policy.axis_nats])
+    links = Links(first, second, np.maximum(weight, link_nats), axes, telling, level[kept])
+    return links.where(by_content[kept] | (weight >= link_nats))
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Pairs that may become links."""
+
+    first: Ints
+    second: Ints
+    #: Nats that the two share, and the rarest token (-1: none): pairs x kinds both.
+    kind_nats: Floats
+    rarest: Ints
+    #: Nats of each axis, time left at zero: pairs x axes.
+    axes: Floats
+    #: Whether the axis of work holds by several pieces of content and not by one.
+    of_list: NDArray[np.bool_]
+    #: Whether the two work off one list, or in one closed circle: a link by itself.
+    one_list: NDArray[np.bool_]
+    circle: NDArray[np.bool_]
+    #: Whether two axes may make a link.
+    hopeful: NDArray[np.bool_]
+
+
+def _candidates(
+    evidence: Evidence,
+    weights: Weights,
+    lists: Lists,
+    closed: sparse.csr_matrix,
+    first: Ints,
+    second: Ints,
+    link_nats: float,
+    policy: CampaignPolicy,
+) -> Candidates:
+    """Weigh the proposed pairs and keep those that may become links."""
     kind_nats, rarest = weigh(evidence, weights, first, second, policy)
     axes = _by_axis(kind_nats, policy)
     listed, ratio = common_list(lists, first, second, policy)
@@ -77,40 +147,20 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     work_at, work_cap = _axis(policy, "work")
     circle = share_any(closed, first, second)
     listed[circle] = np.maximum(listed[circle], work_cap)
-    more = listed > axes[:, work_at]
-    axes[more, work_at] = np.minimum(listed[more], work_cap)
-    kind_nats[more, LISTED_CODES[0]] = axes[more, work_at]
+    of_list = listed > axes[:, work_at]
+    axes[of_list, work_at] = np.minimum(listed[of_list], work_cap)
+    kind_nats[of_list, LISTED_CODES[0]] = axes[of_list, work_at]
     # Likeness in time confirms what two other axes suggest (of all pairs on one popular tool, some
     # are active together by chance), so it is compared only where it could still decide.
-    time_at, time_cap = _axis(policy, "time")
+    _, time_cap = _axis(policy, "time")
     hopeful = (axes.sum(axis=1) + time_cap >= link_nats) & (
         (axes >= policy.axis_nats).sum(axis=1) >= policy.axes_needed
     )
-    carried = ((weights.use + lists.carried) > 0).tocsr()
-    # Of several pieces of content any may be the one that goes with the place: rare ones are too
-    # few to tell, common ones are everybody's.
-    alone, several = np.flatnonzero(hopeful & ~more), np.flatnonzero(hopeful & more)
-    pieces = some_pieces(evidence, lists, first[several], second[several])
-    tried = np.r_[alone, np.tile(several, len(pieces))]
-    tokens = rarest[tried]
-    tokens[len(alone) :, LISTED_CODES] = -1
-    tokens[len(alone) :, LISTED_CODES[0]] = np.concatenate(pieces)
-    holds = together(carried, kind_nats[tried], tokens, axes[tried], policy)
-    firm = np.zeros(len(first), bool)
-    firm[tried[holds]] = True
-    level = np.where(firm, FIRM, np.where(circle, CIRCLE, LISTED)).astype(np.int8)
-    other = circle | one_list
-    kept = firm | other
-    first, second, kind_nats, axes, level, other = (
-        first[kept], second[kept], kind_nats[kept], axes[kept], level[kept], other[kept]
+    kept = hopeful | one_list | circle
+    return Candidates(
+        first[kept], second[kept], kind_nats[kept], rarest[kept], axes[kept], of_list[kept],
+        one_list[kept], circle[kept], hopeful[kept],
     )  # fmt: skip
-    time = synchrony(evidence, first, second)
-    axes[:, time_at] = np.minimum(time, time_cap)
-    weight = axes.sum(axis=1)
-    kept = other | (weight >= link_nats)
-    telling = np.column_stack([kind_nats >= policy.axis_nats, time >= policy.axis_nats])
-    links = Links(first, second, np.maximum(weight, link_nats), axes, telling, level)
-    return links.where(kept)
 
 
 @dataclass(frozen=True)
