@@ -216,6 +216,18 @@ def _customer_clothes(strength: float) -> Changes:
     return changes
 
 
+def _human_pace(strength: float) -> Changes:
+    # At full strength as uneven, and as often at rest, as private developers are.
+    tactic = CATALOGUE["hydra_proxies"]
+    return {
+        "even": strength == 0,
+        "load_spread": 1.0 * strength,
+        "days_off": 0.5 * strength,
+        "dispersion": tactic.dispersion + 0.5 * strength,
+        "weekend": tactic.weekend - 0.35 * strength,
+    }
+
+
 _ALL: Final = (
     Adversary(
         "jitter",
@@ -292,6 +304,12 @@ _ALL: Final = (
         "accounts fetch a price for it (Thomas et al., USENIX Security 2013)",
         "template_farm",
         turn=_sleepers,
+    ),
+    Adversary(
+        "human_pace",
+        "gives up its pace: accounts differ in their load as customers do, and have days off",
+        "hydra_proxies",
+        turn=_human_pace,
     ),
     Adversary(
         "many_small",

@@ -144,6 +144,8 @@ def settle_campaign(population: Population, plan: CampaignPlan, number: int) -> 
     volume = np.ones(count)
     if lent.any():
         volume[lent] = _settle_lenders(population, tactic, index[lent])
+    if tactic.load_spread > 0:
+        volume = volume * rng.lognormal(-0.5 * tactic.load_spread**2, tactic.load_spread, count)
     # Part of the work may be phrased as customers phrase theirs.
     parts = [(tactic.template_share, True), (1 - tactic.template_share, False)]
     for share, own_phrasing in parts:
@@ -362,7 +364,8 @@ def _work(
         mix=population.mixture(tactic.mix), narrow=tactic.narrow, breadth=20, topic=0,
         paraphrase=tactic.paraphrase, body_chars=tactic.body_chars, again=0.002,
         conversations=rng.random(count) < 0.5, turns=1.0, even=tactic.even,
-        dispersion=tactic.dispersion, weekend=tactic.weekend, active=WORKING_SHARE, errors=0.01,
+        dispersion=tactic.dispersion, weekend=tactic.weekend, errors=0.01,
+        active=WORKING_SHARE * (1 - tactic.days_off),
         synonyms=tactic.synonyms, translated=tactic.translated,
         language=rng.choice(tongues, count), english=0.2 if tongues != [0] else 0.0,
         preamble=population.openings("operation", openings), preamble_count=openings,

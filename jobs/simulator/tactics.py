@@ -32,6 +32,8 @@ class Tactic:
     requests_per_day: float = 26.0  # an account and day; reported: 26
     even: bool = True  # load spread evenly over accounts by a scheduler
     dispersion: float = 0.12
+    load_spread: float = 0.0  # of accounts' volumes beside the mean: sigma of a log-normal
+    days_off: float = 0.0  # share of days on which an account rests, each its own
     cover_share: float = 0.0  # of an account's requests: ordinary customers' traffic
     clean_cover: bool = False  # which has nothing of the work's openings, tools and settings
     lent_share: float = 0.0  # of seats: an honest customer's account, lent while in use
@@ -95,7 +97,8 @@ class Tactic:
     def work_a_day(self) -> float:
         """Work requests an account and day, weekends included, while the account works."""
         week = (5 + 2 * self.weekend) / 7
-        return self.requests_per_day * (1 - self.cover_share) * WORKING_SHARE * week
+        at_work = WORKING_SHARE * (1 - self.days_off)
+        return self.requests_per_day * (1 - self.cover_share) * at_work * week
 
     def card_count(self, accounts: int, own: int) -> int:
         """Payment instruments of so many accounts, `own` of which have one of their own."""
