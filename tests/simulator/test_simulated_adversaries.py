@@ -476,7 +476,8 @@ def test_the_price_is_that_of_the_accounts_drawn(name: str) -> None:
         habits = ADVERSARIES[name].habits(strength)
         expected = habits.sleep_days * (1 - habits.sleep_spread / 2) / 45
         # Volumes that differ much: sixty of them are not yet their mean.
-        assert asleep == pytest.approx(expected, abs=0.35 if habits.lent_share or habits.load_spread else 0.1)
+        uneven = habits.lent_share or habits.load_spread
+        assert asleep == pytest.approx(expected, abs=0.35 if uneven else 0.1)
         paid = mine[a["seat"][mine] >= round(habits.lent_share * ACCOUNTS)]
         cards = len(np.unique(a["payment"][paid][a["payment"][paid] > 0]))
         assert price["cards"] / price["accounts"] == pytest.approx(cards / len(mine), abs=0.15)
