@@ -1,7 +1,8 @@
 """What should enforcement do from this night on, and on whose evidence?
 
 Reads account_scores, campaigns, accounts, labels known by the night and the actions of the nights
-before. Writes enforcement_actions under the policy: two independent families of evidence for
+before. Writes thresholds, the score from which on each action is within the policy's false
+positive rate, and enforcement_actions under the policy: two independent families of evidence for
 anything above `watch`, allow-list, a cap on new suspensions, an expiry for each action.
 Harm if late: yesterday's actions hold until they expire; new accounts of an operation go on.
 """
@@ -9,13 +10,18 @@ Harm if late: yesterday's actions hold until they expire; new accounts of an ope
 from __future__ import annotations
 
 import datetime as dt
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs import thresholds
 from jobs.catalog.policy import POLICY, EnforcementPolicy
+from models.definitions import BENIGN
 from models.labels import resolve_labels
 
 if TYPE_CHECKING:
@@ -23,30 +29,33 @@ if TYPE_CHECKING:
 
 
 def run(lake: Lake, date: dt.date) -> None:
-    longest = max(days for _, days in POLICY.expires_days)
+    said = latest_labels(lake, date)
+    benign = said.filter(pc.equal(said["said"], BENIGN))["account_id"]
+    scores_in_force = thresholds.settle(lake, date, benign, POLICY)
+    longest = max(rung.expires_days for rung in POLICY.rungs)
     earlier = lake.read("enforcement_actions", date - dt.timedelta(days=longest),
                         date - dt.timedelta(days=1))  # fmt: skip
     actions = decided(
         lake.night("account_scores", date),
         lake.night("campaigns", date),
         lake.night("accounts", date),
-        latest_labels(lake, date),
+        # The types are said: from a lake without a single label nothing could be inferred.
+        lake.session.createDataFrame(said, "account_id string, said string"),
         earlier,
         date,
         POLICY,
+        scores_in_force,
     )
     lake.write_night("enforcement_actions", date, actions)
 
 
-def latest_labels(lake: Lake, date: dt.date) -> DataFrame:
+def latest_labels(lake: Lake, date: dt.date) -> pa.Table:
     """What people last said of each account by the night: (account_id, said)."""
     said = resolve_labels(lake.rows("labels", last=date), date)
-    rows = pa.table({
+    return pa.table({
         "account_id": pa.array(said["account_id"], pa.string()),
         "said": pa.array(said["label"], pa.string()),
     })  # fmt: skip
-    # The types are said: from a lake without a single label nothing could be inferred.
-    return lake.session.createDataFrame(rows, "account_id string, said string")
 
 
 def decided(
@@ -57,15 +66,17 @@ def decided(
     earlier: DataFrame,
     date: dt.date,
     policy: EnforcementPolicy,
+    scores_in_force: Mapping[str, float],
 ) -> DataFrame:
     """Rows of `enforcement_actions`, without accounts that nothing is to be done about.
 
     Args:
         scores, campaigns, accounts: the night's rows of these tables.
-        labels: as `latest_labels` gives them.
+        labels: as `latest_labels` gives them, on the engine.
         earlier: enforcement_actions of the nights before.
         date: the night.
         policy: what is in force.
+        scores_in_force: action -> distillation score from which on it is taken, infinite for none.
     """
     groups = campaigns.select(
         "campaign_id", F.col("kind").alias("group_kind"), F.col("score").alias("group_score")
@@ -84,11 +95,13 @@ def decided(
         .join(suspended, "account_id", "left")
         .withColumn("evidence", _evidence())
     )
-    wanted = judged.withColumn("action", _action(policy, date)).where(F.col("action").isNotNull())
+    wanted = judged.withColumn("action", _action(policy, scores_in_force, date)).where(
+        F.col("action").isNotNull()
+    )
     capped = _capped(wanted, policy)
     days = F.lit(None).cast("int")
-    for action, length in policy.expires_days:
-        days = F.when(F.col("action") == action, length).otherwise(days)
+    for rung in policy.rungs:
+        days = F.when(F.col("action") == rung.action, rung.expires_days).otherwise(days)
     return capped.select(
         "account_id", "action", "campaign_id", "reasons", "evidence",
         F.date_add(F.lit(date), days).alias("expires"),
@@ -104,7 +117,9 @@ def _evidence() -> Column:
     )
 
 
-def _action(policy: EnforcementPolicy, date: dt.date) -> Column:
+def _action(
+    policy: EnforcementPolicy, scores_in_force: Mapping[str, float], date: dt.date
+) -> Column:
     """The rung for each account, null for none."""
     score = F.col("distillation_score")
     kind = F.coalesce("group_kind", F.lit("none"))
@@ -114,35 +129,31 @@ def _action(policy: EnforcementPolicy, date: dt.date) -> Column:
     either = F.greatest(score, F.col("resale_score"))
     resells = (kind == "resale") | (F.col("resale_score") > score)
     verified = F.coalesce("verified_organization", F.lit(False))
-    may_suspend = (
-        (score >= policy.suspend_score)
-        & (group_score >= policy.suspend_campaign_score)
-        & (kind == "distillation")
-        & ~verified
+    reached = {action: _reached(score, at) for action, at in scores_in_force.items()}
+    watched = reached["watch"] | (F.col("resale_score") >= policy.resale_watch_score)
+    reached["suspend"] &= (
+        (group_score >= policy.suspend_campaign_score) & (kind == "distillation") & ~verified
     )
-    rung = (
-        F.when(may_suspend, "suspend")
-        .when(score >= policy.review_score, "review")
-        .when(score >= policy.challenge_score, "challenge")
-        .when(score >= policy.limit_score, "limit")
-        .when(score >= policy.watch_score, "watch")
-    )
+    action = F.lit(None).cast("string")
+    for rung in policy.rungs:
+        action = F.when(reached[rung.action], rung.action).otherwise(action)
     # A reseller breaks the terms, not the model: a person looks, nothing is done by itself. One
     # looked at a verified organization already, which only met the reseller's customers somewhere.
-    looked_at = F.when((either >= policy.resale_score) & ~verified, "review").when(
-        either >= policy.watch_score, "watch"
-    )
-    rung = F.when(resells, looked_at).otherwise(rung)
+    looked_at = F.when((either >= policy.resale_score) & ~verified, "review").when(watched, "watch")
+    action = F.when(resells, looked_at).otherwise(action)
     # Nothing acts on one clue, on what a person vetted, or on a group known to be honest.
     mild = ~enough | vetted | (kind == "benign_group")
-    watched = either >= policy.watch_score
     return (
         # People looked and found nothing, or the account is closed already.
         F.when(F.col("said") == "benign", F.lit(None).cast("string"))
         .when(F.col("status").isin("suspended", "closed"), F.lit(None).cast("string"))
         .when(mild & watched, F.lit("watch"))
-        .otherwise(rung)
+        .otherwise(action)
     )
+
+
+def _reached(score: Column, at: float) -> Column:
+    return score >= at if math.isfinite(at) else F.lit(False)
 
 
 def _allow_listed(policy: EnforcementPolicy, date: dt.date) -> Column:

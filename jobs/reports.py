@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from jobs import thresholds
 from jobs.catalog.events import EVENTS
 from jobs.catalog.policy import LADDER
 from jobs.catalog.tables import CHECK_RESULTS
@@ -60,6 +61,8 @@ def print_status(settings: Settings, nights: int) -> None:
     console = _console()
     console.print(table)
     for line in warnings(lake, dates[-1]):
+        console.print(line, style="yellow", markup=False, soft_wrap=True)
+    for line in thresholds.raised(lake, dates[-1]):
         console.print(line, style="yellow", markup=False, soft_wrap=True)
 
 

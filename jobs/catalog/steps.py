@@ -91,9 +91,10 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="decide",
         entry="jobs.decide:run",
-        about="Turn scores into actions under the policy: evidence, allow-list, caps, expiry.",
+        about="Turn scores into actions under the policy: thresholds at its false positive rates, "
+        "evidence, allow-list, caps, expiry.",
         reads=("account_scores", "campaigns", "accounts", "labels", "enforcement_actions"),
-        writes=("enforcement_actions",),
+        writes=("thresholds", "enforcement_actions"),
         after=("check_scored",),
     ),
 )  # fmt: skip

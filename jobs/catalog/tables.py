@@ -22,14 +22,13 @@ from jobs.catalog.columns import (
     TRUST_AND_SAFETY,
 )
 from jobs.catalog.drift import DRIFT
+from jobs.catalog.enforcement_tables import ENFORCEMENT_ACTIONS, THRESHOLDS
 from jobs.catalog.features import FEATURES
 from jobs.catalog.landing import ACCOUNTS, LABELS, REQUESTS, LandingColumn
 from jobs.catalog.measures import INDICATORS, MEASURES
-from jobs.catalog.policy import EVIDENCE_FAMILIES, LADDER
 from jobs.catalog.sketch import SCRIPT_NAMES
 from jobs.catalog.types import (
     BOOLEAN,
-    DATE,
     DOUBLE,
     INT,
     LONG,
@@ -334,29 +333,6 @@ ACCOUNT_SCORES = Table(
     checks=checks.ACCOUNT_SCORES_CHECKS,
 )  # fmt: skip
 
-ENFORCEMENT_ACTIONS = Table(
-    name="enforcement_actions",
-    about="What enforcement should apply from this night on.",
-    owner=TRUST_AND_SAFETY,
-    key=("date", "account_id"),
-    retention_days=730,
-    columns=(
-        DATE_COLUMN,
-        ACCOUNT,
-        Column("action", STRING, "The rung of the ladder.", nullable=False, promised=True,
-               values=LADDER),
-        Column("campaign_id", STRING, "Its campaign, null outside any.", promised=True),
-        Column("reasons", STRINGS, "Plain sentences with figures, strongest first.",
-               nullable=False, promised=True),
-        Column("evidence", STRINGS, "Independent families of evidence, of "
-               + ", ".join(EVIDENCE_FAMILIES) + ".", nullable=False, promised=True),
-        Column("expires", DATE, "Last day on which the action holds.", nullable=False,
-               promised=True),
-        Column("policy_version", STRING, "The policy that decided.", nullable=False,
-               promised=True),
-    ),
-)  # fmt: skip
-
 CHECK_RESULTS = Table(
     name="check_results",
     about="What each expectation found on one night.",
@@ -433,6 +409,6 @@ TABLES: dict[str, Table] = {
         SOURCE_COLUMNS, ACCOUNT_DAILY, ACCOUNT_INDICATORS, ACCOUNT_TEMPLATES, ACCOUNT_LINKS,
         CAMPAIGNS, CAMPAIGN_MEMBERS, CAMPAIGN_EVENTS, ACCOUNT_FEATURES, ACCOUNT_SCORES,
         DRIFT,
-        ENFORCEMENT_ACTIONS, CHECK_RESULTS, MODEL_DECISIONS, RUN_LOG,
+        THRESHOLDS, ENFORCEMENT_ACTIONS, CHECK_RESULTS, MODEL_DECISIONS, RUN_LOG,
     )
 }  # fmt: skip

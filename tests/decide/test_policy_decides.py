@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import math
 
 import pytest
 
@@ -29,7 +30,8 @@ def account(name, score, *, resale=0.0, campaign=None, evidence=TWO):
 def actions(session):
     """Calls `decided` on literal rows and returns {account: action}."""
 
-    def call(scores, *, campaigns=(), accounts=(), labels=(), earlier=(), policy=POLICY):
+    def call(scores, *, campaigns=(), accounts=(), labels=(), earlier=(), policy=POLICY,
+             in_force=()):  # fmt: skip
         frame = decide.decided(
             session.createDataFrame(scores, SCORES),
             session.createDataFrame(list(campaigns), CAMPAIGNS),
@@ -38,6 +40,7 @@ def actions(session):
             session.createDataFrame(list(earlier), EARLIER),
             NIGHT,
             policy,
+            {rung.action: rung.floor for rung in policy.rungs} | dict(in_force),
         )
         return {row["account_id"]: row for row in frame.toArrow().to_pylist()}
 
@@ -61,6 +64,18 @@ def test_each_rung_begins_at_its_score(actions):
         "b-watch": "watch", "c-limit": "limit", "d-challenge": "challenge",
         "e-review": "review", "f-sure": "review",
     }  # fmt: skip
+
+
+def test_a_rung_begins_at_the_nights_threshold_and_not_at_its_floor(actions):
+    scores = [account("a-low", 0.59), account("b-mid", 0.85), account("c-high", 0.95),
+              account("d-resold", 0.10, resale=0.40),
+              account("e-one-clue", 0.59, evidence=["content"])]  # fmt: skip
+    found = actions(scores, in_force={"watch": 0.60, "limit": 0.90, "challenge": 0.90})
+    assert of(found) == {"b-mid": "watch", "c-high": "review", "d-resold": "watch"}
+    none = dict.fromkeys(("limit", "challenge", "review", "suspend"), math.inf)
+    assert of(actions(scores, in_force=none)) == dict.fromkeys(
+        ("a-low", "b-mid", "c-high", "d-resold", "e-one-clue"), "watch"
+    )
 
 
 def test_nothing_above_watch_on_one_family_of_evidence(actions):
@@ -194,5 +209,5 @@ def test_the_last_label_known_by_the_night_counts(lake, fill):
         label("b", "benign", 1),
     ])  # fmt: skip
     fill(lake, "labels", NIGHT + dt.timedelta(days=1), [label("b", "distillation", 8)])  # too late
-    rows = decide.latest_labels(lake, NIGHT).toArrow().to_pylist()
+    rows = decide.latest_labels(lake, NIGHT).to_pylist()
     assert {row["account_id"]: row["said"] for row in rows} == {"a": "benign", "b": "benign"}

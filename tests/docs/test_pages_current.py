@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from jobs.catalog.checks import CHECK_POLICY
 from jobs.catalog.drift import DRIFT_POLICY
 from jobs.catalog.landing import SOURCES
 from jobs.catalog.measures import MEASURE_NAMES, WINDOWS
-from jobs.catalog.policy import POLICY, SCORING, TRAINING
+from jobs.catalog.policy import LADDER, POLICY, SCORING, TRAINING
 from jobs.catalog.steps import STEP_NAMES, STEPS
 from jobs.catalog.tables import REQUEST_TEXT, REQUESTS_TABLE, TABLES
 from jobs.cli import cli
@@ -301,6 +300,8 @@ def test_figures_on_the_page_of_the_model_are_those_in_force() -> None:
         f"is over `psi_expected` by more than {CHECK_POLICY.drift_psi:g}",
         f"missing for over {CHECK_POLICY.drift_missing:.0%} of accounts more".replace("%", " %"),
         f"need {CHECK_POLICY.drift_accounts} accounts",
+        *(f"| `{r.action}` | {r.floor:g} | {r.false_positive_rate:g} |" for r in POLICY.rungs),
+        f"contradicted at a confidence of {POLICY.label_confidence:g}",
         f"{CHECK_POLICY.drift_nights_needed} nights for a feature",
         "from its "
         + ["first", "second", "third", "fourth"][CHECK_POLICY.drift_score_nights_needed]
@@ -354,8 +355,7 @@ def test_errors_on_the_page_of_operations_are_those_of_the_code() -> None:
 
 
 def test_the_ladder_is_on_the_readme() -> None:
-    rungs = [action for action, _ in asdict(POLICY)["expires_days"]]
-    assert ", ".join(f"`{rung}`" for rung in rungs) in text("README.md")
+    assert ", ".join(f"`{rung}`" for rung in LADDER) in text("README.md")
 
 
 def test_the_readme_shows_what_the_demo_prints() -> None:
