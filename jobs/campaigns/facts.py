@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from jobs.campaigns.evidence import KINDS, LOGARITHMS, SUMS, TEMPLATE, Evidence
 from jobs.campaigns.links import Links
+from jobs.campaigns.pairs import spread_keys
 from jobs.campaigns.two_sample import (
     ENOUGH_MEMBERS,
     between,
@@ -260,6 +261,31 @@ def _unevenness(daily: Floats) -> float:
     return float((high - low) / 1.349 / middle)
 
 
+def _places(evidence: Evidence, members: Ints, common: NDArray[np.bool_]) -> dict[str, float]:
+    """Where members work beside where they signed up; `common` are the tokens of the group's own.
+
+    A campus, a firm or an event signs up where it works. Who poses as many customers signs up from
+    as many homes, and works from machines that nobody else uses.
+    """
+    rows = evidence.carried[members]
+    row = np.repeat(np.arange(len(members)), np.diff(rows.indptr))
+    kind = evidence.token_kind[rows.indices]
+
+    def of(name: str) -> NDArray[np.bool_]:
+        return kind == KINDS.index(name)
+
+    # Both kinds of token are made alike: one network has one token.
+    in_row = spread_keys(row)
+    works = in_row ^ evidence.token_hash[rows.indices]
+    signed_up = of("signup_network") & np.isin(works, works[of("network")])
+    together = np.bincount(rows.indices[signed_up], minlength=rows.shape[1])
+    open_ = np.zeros(len(members), bool)
+    open_[row[signed_up & (together[rows.indices] >= min(_COMMON, len(members)))]] = True
+    own = np.zeros(len(members), bool)
+    own[row[of("address") & common[rows.indices]]] = True
+    return {"open_place": float(open_.mean()), "hidden_place": float((own & ~open_).mean())}
+
+
 def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
     """What members share with each other and with nobody else, kind by kind.
 
@@ -300,10 +326,11 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
     own_prompts = float(written.data[common[written.indices] & (
         evidence.token_kind[written.indices] == code)].sum())  # fmt: skip
     out["own_template_new"] = own_prompts / on_own if on_own else float("nan")
-    # Purses and phones that several members share, none of them all: accounts that pose as many
-    # customers. What all share is one customer's.
+    # Purses, phones and mail domains that several members share, none of them all: accounts that
+    # pose as many customers. What all share is one customer's.
     out["instruments"] = max(
-        out[f"{kind}_own"] if out[f"{kind}_one"] <= 0.5 else 0.0 for kind in ("payment", "phone")
+        out[f"{kind}_own"] if out[f"{kind}_one"] <= 0.5 else 0.0
+        for kind in ("payment", "phone", "email_domain")
     )
     out["one_customer"] = min(out["payment_one"], out["email_domain_one"])
     # Members that come from places of their own, and now and then from an address that only
@@ -314,6 +341,7 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
         np.bincount(row[of_address], weights=rows.data[of_address], minlength=len(members)) / sent
     )
     out["roster"] = float(((away > 0) & (away <= _AWAY)).mean())
+    out |= _places(evidence, members, common)
     # Members with a system prompt that no other member has: each a product of its own.
     code_sp = KINDS.index("system_prompt")
     alike = (kind_of == code_sp) & (inside[rows.indices] > 1)

@@ -27,8 +27,12 @@ FIGURES: tuple[Figure, ...] = (
            "share", "content"),
     Figure("roster", "Members with places of their own that also use the group's machines.",
            "share", "infrastructure"),
-    Figure("instruments", "Members that share one of several payment instruments or phones.",
-           "share", "identity"),
+    Figure("open_place", "Members that work in a network in which they and others signed up.",
+           "share", "infrastructure"),
+    Figure("hidden_place", "Members that work from addresses that only the group has, and signed "
+           "up elsewhere.", "share", "infrastructure"),
+    Figure("instruments", "Members that share one of several payment instruments, phones or e-mail "
+           "domains.", "share", "identity"),
     Figure("one_customer", "Members on one payment instrument and one e-mail domain.",
            "share", "identity"),
     Figure("payment_own", "Members with a payment instrument that only the group has.",
