@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
 from jobs.campaigns.evidence import KINDS, LOGARITHMS, SUMS, TEMPLATE, Evidence
 from jobs.campaigns.links import Links
@@ -38,6 +39,8 @@ _ROSTER_SHOWS = 0.5
 _TOGETHER_DAYS = 3
 #: Share of a token's carriers that are members before it counts as the group's own.
 _OWN = 0.8
+#: Confidence of the upper bound of a group's spread of load.
+_SURE_OF_SPREAD = 0.9
 #: Days within which another account takes over where one was stopped.
 _TAKEN_OVER_DAYS = 3
 _TEACHING = ("reasoning", "rubric", "censor", "synthesis", "tools", "agent", "multiple_choice")
@@ -256,9 +259,13 @@ def _taken_over(stops: Ints, starts: Ints, days: int) -> int:
 
 def _unevenness(daily: Floats) -> float:
     """Spread of members' requests a day over their median: the interquartile range as a standard
-    deviation, so that a few loud ones hide no schedule."""
+    deviation, so that a few loud ones hide no schedule. Its upper bound, as of a standard deviation
+    of so many normal values: of a handful of accounts some look alike by chance.
+    """
     low, middle, high = np.quantile(daily, (0.25, 0.5, 0.75))
-    return float((high - low) / 1.349 / middle)
+    freedom = len(daily) - 1
+    bound = np.sqrt(freedom / chi2.ppf(1.0 - _SURE_OF_SPREAD, freedom))
+    return float((high - low) / 1.349 / middle * bound)
 
 
 def _places(evidence: Evidence, members: Ints, common: NDArray[np.bool_]) -> dict[str, float]:

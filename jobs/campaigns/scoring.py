@@ -124,7 +124,9 @@ def judge(
     weights: dict[str, float] = {}
     for term in policy.terms:
         weights[term.figure] = weights.get(term.figure, 0.0) + weigh_term(term, figures)
-    told = math.fsum(labels.values()) + policy.label_prior
+    told = (
+        math.fsum(labels.values()) + policy.label_prior + policy.label_share * figures["accounts"]
+    )
     distils = (
         math.fsum([policy.base_nats, *weights.values()])
         + policy.label_nats * (labels["distillation"] - labels["benign"] - labels["resale"]) / told
@@ -148,8 +150,9 @@ def judge(
     if resells >= 0.0:
         # Two explanations of one group compete: what resale explains is no sign of distillation.
         return "resale", _probability(distils - resells), resale_score, weights
+    vouched = labels["benign"] - labels["distillation"] - labels["resale"]
     if figures["organization"] >= policy.organization_share or (
-        labels["benign"] > labels["distillation"] + labels["resale"]
+        vouched > policy.label_share * figures["accounts"]
     ):
         return "benign_group", score, resale_score, weights
     return "unknown", score, resale_score, weights

@@ -130,7 +130,15 @@ _SHARES: dict[str, str] = {
     "of its accounts, beyond what all accounts show, were first seen within the same "
     "three days",
     "instruments":
-    "of its accounts share payment instruments or phone numbers in several small sets",
+    "of its accounts share payment instruments, phone numbers or e-mail domains in several small "
+    "sets",
+    "hidden_place": "of its accounts work from addresses that only this group uses, and signed up "
+    "elsewhere",
+    "open_place": "of its accounts work in a network in which several of them signed up",
+    "words_differ": "of the spread of its prompts' words lies between its accounts, each of which "
+    "has subjects of its own",
+    "taken_over": "of its accounts began within three days after another of them was stopped, one "
+    "for each",
     "own_products": "of its accounts have a system prompt that no other of them has",
     "one_customer":
     "of its accounts share one payment instrument and one e-mail domain, in the open",
@@ -153,7 +161,7 @@ _SENTENCES: dict[str, Callable[[Figures, Figures], str]] = {
     f"conversation (all accounts: {_percent(e['conversation'])})",
     # Of the figure, which is a standard deviation's estimate, back to the quartiles.
     "unevenness": lambda f, e: "in requests a day the middle half of its accounts differ by "
-    f"{_percent(1.349 * f['unevenness'])} of the median at most",
+    f"{_percent(1.349 * f['unevenness'])} of the median at most, with doubt for how few they are",
     "active_days": lambda f, e: f"its accounts sent traffic on {_percent(f['active_days'])} of "
     "the days between their first and last",
     "stopped": lambda f, e: f"{_many(f['stopped_accounts'], 'account')} of it stopped by "

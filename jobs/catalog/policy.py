@@ -227,39 +227,43 @@ class CampaignPolicy:
     #: Share of a group's links on which an axis must hold before it is named as binding it.
     binding_share: float = 0.2
     #: Log-odds before any figure is known: most groups are a campus, a tool or a firm.
-    base_nats: float = -2.8
+    base_nats: float = 0.0
     # What is habit (conversations, the web, a system prompt for each account) is cheap to copy and
     # weighs little; what costs an operation its pace (idle days, uneven accounts) weighs much.
     terms: tuple[Term, ...] = (
-        Term("strangers", 0.20, 0.60, 1.2, "one work list, and nothing that would explain it"),
+        Term("strangers", 0.20, 0.60, 0.4, "one work list, and nothing that would explain it"),
         Term("roster", 0.30, 0.70, 1.8, "one set of machines behind exits that pose as homes"),
-        Term("own_products", 0.30, 0.80, -0.6, "each has a product of its own"),
-        Term("own_template_requests", 0.10, 0.50, 0.3, "one work list has one phrasing"),
+        Term("hidden_place", 0.30, 0.80, 1.6, "one set of machines for who signed up all over"),
+        Term("open_place", 0.30, 0.80, -2.5, "a campus or an event signs up where it works"),
+        Term("words_differ", 0.03, 0.08, -3.0, "each asks of subjects of its own"),
+        Term("own_products", 0.30, 0.80, -0.4, "each has a product of its own"),
+        Term("own_template_requests", 0.10, 0.50, 0.2, "one work list has one phrasing"),
         Term("own_templates", 2.0, 8.0, 0.7, "a list has many templates, a tool or a class few"),
         Term("own_template_new", 0.70, 0.40, -2.0, "a test set or a bot repeats, a list goes on"),
-        Term("start_together", 0.20, 0.60, 0.8, "accounts that begin together have one hand"),
-        Term("signup_burst", 0.30, 0.80, 0.4, "accounts opened together were opened by one hand"),
-        Term("conversation", 0.30, 0.05, 1.0, "teaching data is asked for, not talked about"),
-        Term("conversation", 0.35, 0.60, -0.4, "people and tools go on with what is answered"),
-        Term("unevenness", 0.50, 0.15, 3.2, "a scheduler spreads load evenly; people do not"),
-        Term("active_days", 0.70, 0.95, 2.0, "a schedule has no days off"),
-        Term("active_days", 0.60, 0.40, -2.6, "people have days without a question"),
-        Term("unevenness", 0.60, 1.00, -1.0, "customers differ in how much they need"),
-        Term("answers_differ", 0.10, 0.30, -2.0, "each has work of a kind of its own"),
+        Term("start_together", 0.20, 0.60, 1.0, "accounts that begin together have one hand"),
+        Term("signup_burst", 0.30, 0.80, 0.2, "accounts opened together were opened by one hand"),
+        Term("conversation", 0.30, 0.05, 0.3, "teaching data is asked for, not talked about"),
+        Term("conversation", 0.35, 0.60, -0.2, "people and tools go on with what is answered"),
+        Term("unevenness", 0.50, 0.15, 2.9, "a scheduler spreads load evenly; people do not"),
+        Term("active_days", 0.70, 0.95, 0.6, "a schedule has no days off"),
+        Term("active_days", 0.60, 0.40, -3.6, "people have days without a question"),
+        Term("unevenness", 0.60, 1.00, -1.1, "customers differ in how much they need"),
+        Term("answers_differ", 0.10, 0.30, -1.4, "each has work of a kind of its own"),
         Term("daily_requests", 8.0, 20.0, 0.8, "a class or a hobby asks a few questions a day"),
         Term("stopped", 0.05, 0.25, 2.0, "others of the group were found out before"),
-        Term("untraceable", 0.15, 0.60, 0.5, "a prepaid card hides who pays"),
-        Term("instruments", 0.20, 0.80, 1.0, "a few purses for accounts that pose as many"),
+        Term("taken_over", 0.02, 0.15, 0.7, "where one was stopped another went on"),
+        Term("untraceable", 0.15, 0.60, 1.0, "a prepaid card hides who pays"),
+        Term("instruments", 0.20, 0.80, 1.8, "a few purses for accounts that pose as many"),
         Term("teaching", 0.03, 0.15, 0.4, "what teaching data looks like, beyond what all ask"),
-        Term("same_settings", 0.60, 0.95, 0.2, "one program has one configuration"),
+        Term("same_settings", 0.60, 0.95, 0.1, "one program has one configuration"),
         Term("client_own", 0.30, 0.80, 0.8, "a build that nobody else has"),
         Term("output_ratio", 1.5, 3.0, 1.2, "answers are what is bought: long ones"),
         Term("one_customer", 0.60, 0.95, -4.0, "one purse and one mail domain hide nothing"),
-        Term("accounts", 12.0, 5.0, -1.5, "of many small groups a few look alike by chance"),
+        Term("accounts", 12.0, 5.0, -2.2, "of many small groups a few look alike by chance"),
         Term("organization", 0.20, 0.80, -2.5, "a firm's accounts share what the firm has"),
         Term("vetted", 0.20, 0.80, -3.0, "a person checked who they are"),
-        Term("web", 0.10, 0.50, -0.4, "people at a web page"),
-        Term("tool_results", 0.5, 2.0, -1.5, "tools whose results come back are used, not taught"),
+        Term("web", 0.10, 0.50, -0.2, "people at a web page"),
+        Term("tool_results", 0.5, 2.0, -1.8, "tools whose results come back are used, not taught"),
         Term(
             "shingle_disjoint",
             0.10,
@@ -268,24 +272,36 @@ class CampaignPolicy:
             "the same few questions, as in a classroom, teach a model little",
         ),
     )
-    resale_base_nats: float = -4.5
+    resale_base_nats: float = -6.5
+    # A relay's accounts look like an operation's that pays and works from one place; what they ask
+    # is what customers ask, on every day and in every length.
     resale_terms: tuple[Term, ...] = (
-        Term("payment_own", 0.20, 0.80, 1.5, "the reseller pays for all of them"),
-        Term("phone_own", 0.20, 0.80, 1.0, "the reseller verifies all of them"),
-        Term("client_own", 0.30, 0.80, 0.5, "one relay program"),
-        Term("untraceable", 0.15, 0.60, 0.5, "a prepaid card hides who pays"),
-        Term("address_per_carrier", 4.0, 10.0, 0.5, "requests leave by any of the relay's exits"),
+        Term("payment_own", 0.20, 0.80, 2.5, "the reseller pays for all of them"),
+        Term("phone_own", 0.20, 0.80, 0.6, "the reseller verifies all of them"),
+        Term("instruments", 0.20, 0.80, 2.0, "a few purses for accounts that pose as many"),
+        Term("client_own", 0.30, 0.80, 0.7, "one relay program"),
+        Term("untraceable", 0.15, 0.60, 2.0, "a prepaid card hides who pays"),
+        Term("hidden_place", 0.30, 0.80, 2.8, "one set of machines for who signed up all over"),
+        Term("open_place", 0.30, 0.80, -1.0, "a campus or an event signs up where it works"),
+        Term("roster", 0.30, 0.70, 1.6, "requests leave by the relay's own exits"),
         Term("conversation", 0.10, 0.30, 1.2, "behind a relay sit people who talk"),
-        Term("same_settings", 0.50, 0.20, 1.0, "each customer of a relay sets his own"),
+        Term("same_settings", 0.80, 0.98, -1.0, "each customer of a relay sets his own"),
         Term("unevenness", 0.20, 0.50, 0.8, "nobody schedules customers"),
-        Term("own_template_requests", 0.20, 0.05, 1.0, "customers ask what they like"),
+        Term("active_days", 0.80, 0.97, 2.0, "of many customers some ask on any day"),
+        Term("answers_differ", 0.02, 0.10, -1.7, "each account carries customers of all kinds"),
+        Term("words_differ", 0.03, 0.08, -0.9, "each account carries customers of all kinds"),
+        Term("shingle_disjoint", 0.70, 0.80, 1.7, "customers do not repeat each other"),
+        Term("own_template_requests", 0.20, 0.05, 1.2, "customers ask what they like"),
+        Term("own_template_requests", 0.30, 0.80, -1.1, "customers of a relay have no list"),
         Term("organization", 0.20, 0.80, -4.0, "a firm's accounts share what the firm has"),
         Term("vetted", 0.20, 0.80, -3.0, "a person checked who they are"),
-        Term("web", 0.10, 0.50, -2.0, "people at a web page need no relay"),
+        Term("web", 0.10, 0.50, -2.2, "people at a web page need no relay"),
     )
-    #: Log-odds that labels of all its members would weigh, and labels that count as doubt.
+    #: Log-odds that labels of all its members would weigh, labels that count as doubt, and the
+    #: same as a share of its accounts: one customer who was looked at says little of fifty others.
     label_nats: float = 6.0
     label_prior: float = 2.0
+    label_share: float = 0.1
     #: From these shares on, a group is one checked firm's, and its score ends here.
     organization_share: float = 0.8
     vetted_share: float = 0.5
