@@ -9,6 +9,8 @@ same of many samples at once.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -88,3 +90,99 @@ def discrepancy(words: Ints, prompts: int, profile: Floats) -> float:
     has = words.astype(np.float64)
     own = (has * (has - 1.0)).sum() / (prompts * (prompts - 1.0))
     return float((own - 2.0 * (has / prompts) @ profile + profile @ profile) / spread)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a sample of prompts is compared with, bucket by bucket: the share of its prompts that
+    have a word of it, and an estimate without bias of that share's square."""
+
+    share: Floats
+    squared: Floats
+
+
+def reference_of(words: Ints, prompts: int) -> Reference:
+    """Of a sample of at least two prompts, as `distance` needs it.
+
+    The square of a sample's share is too large by its variance; couples of different prompts,
+    of which h (h - 1) have the word, give it without (Gretton et al. 2012, eq. 3).
+    """
+    has = words.astype(np.float64)
+    return Reference(has / prompts, has * (has - 1.0) / (prompts * (prompts - 1.0)))
+
+
+def without_templates(words: Ints, prompts: Ints) -> tuple[Floats, Floats]:
+    """Prompts with a word of each bucket, and prompts, summed over the members in whose prompts
+    the bucket is not their template's.
+
+    Args:
+        words: members x buckets.
+        prompts: prompts of each member.
+    """
+    has = words.astype(np.float64)
+    count = np.repeat(prompts.astype(np.float64)[:, None], words.shape[1], axis=1)
+    masked = has > _TEMPLATE * count
+    return np.where(masked, 0.0, has).sum(axis=0), np.where(masked, 0.0, count).sum(axis=0)
+
+
+def distance(has: Floats, count: Floats, reference: Reference) -> float:
+    """Squared maximum mean discrepancy of two samples of prompts, without bias on either side:
+    around 0, and below as often as above, for samples of the same prompts.
+
+    Args:
+        has: prompts of the sample with a word of each bucket.
+        count: prompts of the sample that say something of the bucket; at least two, or it is to
+            be left out of all three arguments.
+        reference: of the other sample.
+    """
+    own = has * (has - 1.0) / (count * (count - 1.0))
+    return float((own - 2.0 * (has / count) * reference.share + reference.squared).sum())
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """The accounts with enough prompts, each counted once: sums over them of the share of their
+    prompts with a word of each bucket, and of the products of two buckets' shares."""
+
+    accounts: int
+    total: Floats
+    product: Floats
+
+    @staticmethod
+    def of(words: Ints, prompts: Ints) -> Crowd:
+        """From prompts with a word of each bucket (accounts x buckets), and prompts of each."""
+        told = prompts >= ENOUGH_REQUESTS
+        shares = words[told] / prompts[told, None].astype(np.float64)
+        return Crowd(int(told.sum()), shares.sum(axis=0), shares.T @ shares)
+
+    def without(self, some: Crowd) -> Crowd:
+        """The others: a group that is compared with a crowd of which it is part pulls it near."""
+        return Crowd(
+            self.accounts - some.accounts, self.total - some.total, self.product - some.product
+        )
+
+    def reference(self) -> Reference:
+        """Without bias too: of couples of different accounts. Of at least two accounts."""
+        n = self.accounts
+        return Reference(
+            self.total / n, (self.total**2 - np.diagonal(self.product)) / (n * (n - 1.0))
+        )
+
+    def by_chance(self, prompts: Ints, counted: NDArray[np.bool_]) -> float:
+        """How far from the crowd as many accounts of it, with as many prompts each, would be
+        found drawn at random: the mean and twice the standard deviation of the squared distance.
+
+        Accounts have subjects of their own, so that a group's prompts are no sample of all: with
+        C the covariance of accounts' shares, the mean of accounts weighed by w is off by a vector
+        of covariance sum(w^2) C, the square of whose length has the mean sum(w^2) tr C and the
+        variance 2 sum(w^2)^2 tr C^2 (a normal vector's quadratic form).
+
+        Args:
+            prompts: prompts of each member.
+            counted: the buckets that the distance is made of.
+        """
+        n = self.accounts
+        mean = self.total / n
+        spread = (self.product - n * np.outer(mean, mean))[np.ix_(counted, counted)] / (n - 1.0)
+        weight = float((prompts.astype(np.float64) ** 2).sum() / float(prompts.sum()) ** 2)
+        return weight * float(np.trace(spread) + 2.0 * np.sqrt(2.0 * (spread**2).sum()))
