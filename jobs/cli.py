@@ -18,29 +18,13 @@ from typing import Any
 import click
 
 from jobs.catalog.steps import STEP_NAMES, STEPS, STOPPED_EXIT_CODE, step
+from jobs.corpus_cli import corpus
+from jobs.options import CONTEXT, DAY, FOLDER, Commands, date_option, lake_option, landing_option
 from jobs.platform.errors import NightStopped, StillwatchError
 from jobs.platform.settings import load_settings
 
-CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-DAY = click.DateTime(formats=["%Y-%m-%d"])
-FOLDER = click.Path(file_okay=False)
 
-lake_option = click.option("--lake", type=FOLDER, envvar="STILLWATCH_LAKE",
-                           help="Folder of the Delta tables [STILLWATCH_LAKE].")  # fmt: skip
-landing_option = click.option("--landing", type=FOLDER, envvar="STILLWATCH_LANDING",
-                              help="Folder that the gateway drops files into "
-                              "[STILLWATCH_LANDING].")  # fmt: skip
-date_option = click.option("--date", type=DAY, required=True, help="Landing date, YYYY-MM-DD.")
-
-
-class _Commands(click.Group):
-    """In the order in which a user meets them."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.commands)
-
-
-@click.group(cls=_Commands, context_settings=CONTEXT)
+@click.group(cls=Commands, context_settings=CONTEXT)
 @click.version_option(version("stillwatch"), prog_name="stillwatch")
 def cli() -> None:
     """Find accounts that distil a model, every night, in the model API's request log.
@@ -303,6 +287,9 @@ def rotate_key(lake: str | None) -> None:
     with sole_writer(settings.lake_root):
         before = keys.rotate_key(settings.lake_root, key)
     click.echo(f"the lake's key is {key.id}" + (f", before it {before}" if before else " already"))
+
+
+cli.add_command(corpus)
 
 
 @cli.command()

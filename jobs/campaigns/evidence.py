@@ -1,4 +1,5 @@
-"""What the accounts of a window share and did, as arrays; the only engine queries of the step.
+"""What the accounts of a window share and did, as arrays: the engine queries of the step, but for
+one of keys (`jobs.campaigns.corpora`).
 
 The engine reduces the window to rows that are linear in accounts: a row for each token that an
 account shares with another, a row of sums for each account. Tokens and accounts travel as 64-bit

@@ -7,6 +7,7 @@ Freeman and Hwa 2015). All are computed from sums of counts, so both engines giv
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,11 +15,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import chi2
 
+from jobs.campaigns.corpora import Corpus, explained
 from jobs.campaigns.evidence import KINDS, LOGARITHMS, SUMS, TEMPLATE, Evidence
 from jobs.campaigns.links import Links
 from jobs.campaigns.pairs import spread_keys
 from jobs.campaigns.two_sample import (
     ENOUGH_MEMBERS,
+    Crowd,
     between,
     discrepancy,
     profile_of,
@@ -54,6 +57,8 @@ class Group:
     figures: dict[str, float]
     #: Share of its links that each axis of the policy binds.
     bound: dict[str, float]
+    #: The teaching corpus that its prompts are nearest to; empty where none is known.
+    corpus: str = ""
 
 
 @dataclass(frozen=True)
@@ -123,8 +128,11 @@ def describe(
     group_of: Ints,
     groups: list[Ints],
     policy: CampaignPolicy,
+    corpora: Sequence[Corpus] = (),
 ) -> list[Group]:
     """The figures of each group; `group_of` is each account's group or -1."""
+    prompts = evidence.sums["prompts_known"]
+    crowd = Crowd.of(evidence.words, prompts) if corpora else None
     of_link = np.where(group_of[links.first] == group_of[links.second],
                        group_of[links.first], -1)  # fmt: skip
     holds = links.axes >= policy.axis_nats
@@ -137,7 +145,12 @@ def describe(
         }
         figures = _figures(evidence, people, members)
         figures["strangers"] = _strangers(holds[inside], figures["roster"], policy)
-        described.append(Group(members, figures, bound))
+        figures["teaching_corpus"], nearest = float("nan"), ""
+        if crowd is not None:
+            figures["teaching_corpus"], nearest = explained(
+                evidence.words[members], prompts[members], crowd, corpora
+            )
+        described.append(Group(members, figures, bound, nearest))
     return described
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from jobs.campaigns.corpora import known_corpora
 from jobs.campaigns.evidence import Evidence
 from jobs.campaigns.facts import Group, describe, population_of
 from jobs.campaigns.groups import graph_of, strengths
@@ -61,7 +62,8 @@ def score_groups(
     for index, members in enumerate(groups):
         group_of[members] = index
     people = population_of(evidence)
-    described = describe(evidence, people, links, group_of, groups, policy)
+    corpora = known_corpora(lake, date, policy.window_days)
+    described = describe(evidence, people, links, group_of, groups, policy, corpora)
     known = labels_known(lake, date)
     graph = graph_of(links, len(evidence.accounts))
     findings = []
@@ -88,7 +90,7 @@ def score_groups(
             families=families,
             summary=summary_of(group.figures, kind, score, families, night["requests"]),
             reasons=reasons_of(group.figures, group.bound, weights, people.rates,
-                               Counter(known[a][0] for a in ids if a in known)),
+                               Counter(known[a][0] for a in ids if a in known), group.corpus),
             figures=group.figures,
         ))  # fmt: skip
     return findings

@@ -39,10 +39,12 @@ def reasons_of(
     weights: dict[str, float],
     everyone: dict[str, float],
     labels: Mapping[str, int],
+    corpus: str = "",
 ) -> list[str]:
     """What binds the group and what speaks for its kind, strongest first.
 
-    `labels` counts the members that people last gave each label.
+    `labels` counts the members that people last gave each label; `corpus` is the teaching corpus
+    that the group's prompts are nearest to.
     """
     said: list[tuple[float, str]] = []
     for name, count in sorted(labels.items()):
@@ -67,6 +69,8 @@ def reasons_of(
                 said.append((abs(weight), f"{_percent(figures[figure])} {_SHARES[figure]}"))
             elif figure in _SENTENCES:
                 said.append((abs(weight), _SENTENCES[figure](figures, everyone)))
+            elif figure in _NAMED:
+                said.append((abs(weight), _NAMED[figure](figures, corpus)))
     said.sort(key=lambda pair: (-round(pair[0], 6), pair[1]))
     return [sentence for _, sentence in said[:_SAID_MOST]]
 
@@ -177,6 +181,12 @@ _SENTENCES: dict[str, Callable[[Figures, Figures], str]] = {
     f"average (all accounts: {e['output_tokens']:,.0f})",
     "daily_requests": lambda f, e: f"its accounts send {f['daily_requests']:,.0f} requests on an "
     "active day",
+}  # fmt: skip
+#: And of those that name a corpus.
+_NAMED: dict[str, Callable[[Figures, str], str]] = {
+    "teaching_corpus": lambda f, corpus: f"its prompts are distributed as those of the corpus "
+    f"{corpus}, which explains {_percent(f['teaching_corpus'])} of what sets them apart from "
+    "other prompts",
 }  # fmt: skip
 
 

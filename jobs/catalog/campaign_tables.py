@@ -1,12 +1,14 @@
-"""Tables of coordinated accounts: links, groups, members, and what happens to groups."""
+"""Tables of coordinated accounts: links, groups, members, what happens to groups, and corpora that
+what they ask is compared with."""
 
 from __future__ import annotations
 
 from jobs.catalog import checks
-from jobs.catalog.columns import ACCOUNT, DATE_COLUMN, SCORE, TRUST_AND_SAFETY
+from jobs.catalog.columns import ACCOUNT, DATE_COLUMN, KEY_ID, SCORE, TRUST_AND_SAFETY
 from jobs.catalog.events import EVENTS
 from jobs.catalog.figures import FIGURES
-from jobs.catalog.types import DATE, DOUBLE, LONG, STRING, STRINGS, Column, Table
+from jobs.catalog.sketch import WORD_BUCKETS
+from jobs.catalog.types import DATE, DOUBLE, LONG, LONGS, STRING, STRINGS, Column, Table
 
 ACCOUNT_LINKS = Table(
     name="account_links",
@@ -112,4 +114,27 @@ CAMPAIGN_EVENTS = Table(
                unit="accounts", nullable=False, minimum=1),
     ),
     checks=checks.CAMPAIGN_EVENTS_CHECKS,
+)  # fmt: skip
+
+#: Published sets that models are taught with; what people ask by themselves.
+CORPUS_KINDS = ("teaching", "ordinary")
+
+CORPORA = Table(
+    name="corpora",
+    about="Public prompts that groups are compared with, a corpus a row, as counts; filled by "
+    "`stillwatch corpus add`.",
+    owner=TRUST_AND_SAFETY,
+    key=("date", "name"),
+    retention_days=3650,
+    columns=(
+        Column("date", DATE, "Day on which it was added: it counts from this night on, until "
+               "the same name is added again.", nullable=False),
+        Column("name", STRING, "What people call it.", nullable=False),
+        Column("kind", STRING, "Whether models are taught with it, or people ask it.",
+               nullable=False, values=CORPUS_KINDS),
+        Column("prompts", LONG, "Prompts with text.", unit="prompts", nullable=False, minimum=2),
+        Column("words", LONGS, f"Prompts with a word of each of {WORD_BUCKETS} buckets.",
+               nullable=False),
+        KEY_ID,
+    ),
 )  # fmt: skip

@@ -79,6 +79,8 @@ FIGURES: tuple[Figure, ...] = (
            "share", "content"),
     Figure("words_apart", "Distance of the prompts' words from those of all accounts (maximum "
            "mean discrepancy, over their spread).", "ratio", "content"),
+    Figure("teaching_corpus", "Part of the prompts' distance from those of all accounts, and of "
+           "ordinary corpora, that the nearest teaching corpus explains.", "share", "content"),
     # Who it is
     Figure("organization", "Members of the most common organization.", "share", "identity"),
     Figure("vetted", "Members that are verified, under contract or pay by invoice.",

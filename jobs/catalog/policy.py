@@ -255,6 +255,9 @@ class CampaignPolicy:
         Term("untraceable", 0.15, 0.60, 1.0, "a prepaid card hides who pays"),
         Term("instruments", 0.20, 0.80, 1.8, "a few purses for accounts that pose as many"),
         Term("teaching", 0.03, 0.15, 0.4, "what teaching data looks like, beyond what all ask"),
+        # Half is what length and language explain, or half of the members; an honest customer of
+        # the corpus's own subject has it too, so that it weighs less than what costs pace.
+        Term("teaching_corpus", 0.50, 0.90, 0.6, "what is asked is a published training set"),
         Term("same_settings", 0.60, 0.95, 0.1, "one program has one configuration"),
         Term("client_own", 0.30, 0.80, 0.8, "a build that nobody else has"),
         Term("output_ratio", 1.5, 3.0, 1.2, "answers are what is bought: long ones"),

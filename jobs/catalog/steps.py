@@ -45,7 +45,7 @@ STEPS: tuple[Step, ...] = (
         "what happened to it.",
         # Its own tables of the nights before: names live on.
         reads=("account_indicators", "account_templates", "account_daily", "accounts", "labels",
-               "campaigns", "campaign_members", "campaign_events"),
+               "corpora", "campaigns", "campaign_members", "campaign_events"),
         writes=("account_links", "campaigns", "campaign_members", "campaign_events"),
         after=("rollup",),
     ),
@@ -98,6 +98,9 @@ STEPS: tuple[Step, ...] = (
         after=("check_scored",),
     ),
 )  # fmt: skip
+
+#: Tables that people fill by a command, and no step of a night.
+FILLED_BY_HAND: tuple[str, ...] = ("corpora",)
 
 #: The command's exit status when a check stops the night: the data is at fault, and to try again
 #: changes nothing. Any other fault is 1.

@@ -125,6 +125,12 @@ def require_key_of_lake(root: Path, key: TokenKey) -> None:
         )
 
 
+def key_of_lake(root: Path) -> str | None:
+    """Id of the lake's own key; None where it has none yet."""
+    known = _known(root)
+    return known[-1] if known else None
+
+
 def rotate_key(root: Path, key: TokenKey) -> str | None:
     """Make `key` the lake's own from now on; returns the id of the one before."""
     known = _known(root)

@@ -145,6 +145,9 @@ def _check_command(words: list[str]) -> None:
         return
     assert name in cli.commands, f"stillwatch {name}"
     command = cli.commands[name]
+    if isinstance(command, click.Group):
+        assert rest and rest[0] in command.commands, f"stillwatch {' '.join(words)}"
+        command = command.commands[rest[0]]
     known = {
         option
         for parameter in command.params
