@@ -70,6 +70,56 @@ def test_purses_that_several_share_are_instruments_and_one_purse_is_a_customer()
     assert figures(one, "a1..a6")["one_customer"] == 1.0
 
 
+def test_mail_domains_that_several_share_are_instruments_and_a_firms_is_none() -> None:
+    throw_away = "a1..a3 | email_domain | one\na4..a6 | email_domain | two"
+    assert figures(throw_away, "a1..a6")["instruments"] == 1.0
+    assert figures("a1..a6 | email_domain | firm", "a1..a6")["instruments"] == 0.0
+
+
+HOMES = "\n".join(f"{name} | signup_network | home-{name}" for name in spread("a1..a6"))
+
+
+@pytest.mark.parametrize(("text", "open_", "hidden"), [
+    # One set of machines, signed up from homes all over.
+    (f"a1..a6 | address | machine\na1..a6 | network | rack\n{HOMES}", 0.0, 1.0),
+    # A campus: they signed up where they work.
+    ("a1..a6 | address | gate\na1..a6 | network | campus\na1..a6 | signup_network | campus",
+     1.0, 0.0),
+    # Half of a firm signed up at home.
+    ("a1..a6 | address | gate\na1..a6 | network | office\na1..a3 | signup_network | office",
+     0.5, 0.5),
+    # Each at home: nobody else signed up in that network.
+    ("\n".join(f"{name} | network | home-{name}\n{name} | signup_network | home-{name}"
+               for name in spread("a1..a6")), 0.0, 0.0),
+    # An address that strangers have too is nobody's own.
+    ("a1..a6 b1..b6 | address | carrier\na1..a6 b1..b6 | network | carrier", 0.0, 0.0),
+])  # fmt: skip
+def test_places_of_work_and_of_sign_up(text: str, open_: float, hidden: float) -> None:
+    found = figures(text, "a1..a6")
+    assert (found["open_place"], found["hidden_place"]) == (open_, hidden)
+
+
+def test_of_a_handful_of_accounts_some_are_even_by_chance() -> None:
+    def unevenness(count: int) -> float:
+        text = f"a1..a{count} | template | shard"
+        evidence = evidence_of(read(text))
+        hours = evidence.hours.tolil()
+        hours[:, ::24] = 1.0  # every account on every day
+        sums = {**evidence.sums, "requests": evidence.sums["requests"].copy()}
+        members = [evidence.accounts.index(name) for name in spread(f"a1..a{count}")]
+        # Quartiles a fifth of the median apart, however many they are.
+        sums["requests"][members] = np.quantile(
+            [90_000, 100_000, 110_000], np.linspace(0, 1, count)
+        )
+        return figures(text, f"a1..a{count}", hours=hours.tocsr(), sums=sums)["unevenness"]
+
+    five, twenty, eighty = (unevenness(count) for count in (5, 20, 80))
+    assert five > 1.5 * eighty
+    assert five > twenty > eighty
+    # Nine groups in ten of normal values spread less than their bound says.
+    assert eighty == pytest.approx(0.1 / 1.349 * np.sqrt(79 / 63.38), rel=0.02)
+
+
 def test_products_of_their_own_have_prompts_that_nobody_shares() -> None:
     assert figures("a1..a6 | template | shard", "a1..a6")["own_products"] == 1.0
     assert figures("a1..a6 | system_prompt | tool", "a1..a6")["own_products"] == 0.0
