@@ -42,8 +42,8 @@ HOURS = tuple(f"hour_{hour:02d}" for hour in range(24))
 #: Measures of `account_daily` whose sums describe a group.
 SUMS: tuple[str, ...] = (
     "requests", "output_tokens", "errors", "with_tools", "tool_results", "turns_known",
-    "later_turns", "in_conversation", "on_web", "batched", "prompts_known", "streamed",
-    "stream_known",
+    "later_turns", "in_conversation", "on_web", "batched", "prompts_known", "words_known",
+    "streamed", "stream_known",
     *(f"asks_{marker.name}" for marker in MARKERS),
 )  # fmt: skip
 _ACCOUNT_COLUMNS = (
@@ -137,7 +137,11 @@ def _sums(lake: Lake, first: dt.date, date: dt.date) -> pa.Table:
         lake.read("account_daily", first, date)
         .groupBy("account_id")
         .agg(
-            *(F.sum(name).alias(name) for name in (*SUMS, *LOGARITHMS, *WORDS)),
+            # Nights of before a measure was counted have none.
+            *(
+                F.coalesce(F.sum(name), F.lit(0)).alias(name)
+                for name in (*SUMS, *LOGARITHMS, *WORDS)
+            ),
             *(
                 F.sum(F.when(night, F.col(name)).otherwise(F.lit(0))).alias(f"night_{name}")
                 for name in ("requests", "output_tokens")

@@ -117,7 +117,7 @@ def population_of(evidence: Evidence) -> Population:
         untraceable=flag("payment_type", ("prepaid", "crypto")),
         first_days=np.bincount(evidence.first_active, minlength=evidence.days)
         / max(len(evidence.accounts), 1),
-        words=profile_of(evidence.words, evidence.sums["prompts_known"]),
+        words=profile_of(evidence.words, evidence.sums["words_known"]),
     )  # fmt: skip
 
 
@@ -131,7 +131,7 @@ def describe(
     corpora: Sequence[Corpus] = (),
 ) -> list[Group]:
     """The figures of each group; `group_of` is each account's group or -1."""
-    prompts = evidence.sums["prompts_known"]
+    prompts = evidence.sums["words_known"]
     crowd = Crowd.of(evidence.words, prompts) if corpora else None
     of_link = np.where(group_of[links.first] == group_of[links.second],
                        group_of[links.first], -1)  # fmt: skip
@@ -195,8 +195,8 @@ def _figures(evidence: Evidence, people: Population, members: Ints) -> dict[str,
         sum(max(out[f"asks_{m}"] - people.rates[m], 0.0) for m in _TEACHING) if prompts else nan
     )
     asked = evidence.words[members]
-    out["words_differ"] = words_differ(asked, evidence.sums["prompts_known"][members])
-    out["words_apart"] = discrepancy(asked.sum(axis=0), int(prompts), people.words)
+    out["words_differ"] = words_differ(asked, evidence.sums["words_known"][members])
+    out["words_apart"] = discrepancy(asked.sum(axis=0), int(total["words_known"]), people.words)
     out |= _lives(evidence, people, members)
     out |= _shared(evidence, members)
     return out

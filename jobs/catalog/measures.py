@@ -94,6 +94,7 @@ MEASURES: tuple[Measure, ...] = (
                  f"Prompts of which each {marker.about}.")
         for marker in MARKERS
     ),
+    _counted("words_known", "prompt_words is not null", "Prompts of which the words are known."),
     *(
         _counted(words, f"(prompt_words & {1 << bucket}) <> 0",
                  f"Prompts with a word of bucket {bucket}.")

@@ -78,6 +78,7 @@ select
   count(*) filter (where prompt_script <> 'latin') as not_latin,
   count(*) filter (where day_of_week >= 6) as weekend,
   {_ASKS},
+  count(prompt_words) as words_known,
   {_WORDS},
   {_HOURS}
 from r

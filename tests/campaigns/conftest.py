@@ -104,8 +104,8 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
     everywhere = np.full(len(accounts), REQUESTS, np.int64)
     nothing = np.zeros(len(accounts), np.int64)
     sums = dict.fromkeys(SUMS, nothing) | {
-        "requests": everywhere, "prompts_known": everywhere, "night_requests": everywhere,
-        "night_output_tokens": everywhere,
+        "requests": everywhere, "prompts_known": everywhere, "words_known": everywhere,
+        "night_requests": everywhere, "night_output_tokens": everywhere,
     }  # fmt: skip
     kinds = {
         "created_at": pa.timestamp("us", tz="UTC"), "verified_organization": pa.bool_(),

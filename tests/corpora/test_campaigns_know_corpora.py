@@ -43,7 +43,7 @@ def asks(lake: Lake, fill: Fill, date: dt.date) -> None:
 def _asked(at: int, of: dict[str, Any]) -> dict[str, Any]:
     rng = np.random.default_rng([at, 7])
     topic = subjects(1) if of["account_id"].startswith("a") else rng.uniform(0.1, 0.6, len(WORDS))
-    return {"prompts_known": PROMPTS} | {
+    return {"prompts_known": PROMPTS, "words_known": PROMPTS} | {
         name: int(n) for name, n in zip(WORDS, rng.binomial(PROMPTS, topic), strict=True)
     }
 

@@ -53,7 +53,7 @@ def test_account_daily(session: SparkSession) -> None:
         "temperature_set": 2, "temperature_zero": 1, "temperature_high": 1, "stream_known": 2,
         "streamed": 1, "first_turns": 1, "later_turns": 1, "turns_known": 2, "max_tokens_set": 1,
         "max_tokens_large": 1, "prompts_known": 1, "prompt_chars": 100, "not_latin": 0,
-        "words_00": 1, "words_01": 0, "words_47": 1,
+        "words_known": 1, "words_00": 1, "words_01": 0, "words_47": 1,
         "asks_code": 1, "asks_maths": 0, "hour_03": 1, "hour_23": 1, "hour_12": 0,
         "first_event": at(3), "last_event": at(23, 59), "weekend": 2,  # NIGHT is a Sunday
     }  # fmt: skip
