@@ -40,8 +40,8 @@ fix: install ## what lint can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: install ## nights of 1 and 8 million requests, beside DuckDB
-	$(BIN)/python -m tests.bench
+bench: install ## how fast, beside others; BENCH='--requests ...' for other sizes and cases
+	$(BIN)/python -m tests.bench --page docs/benchmarks.md $(BENCH)
 
 airflow: install ## the DAGs in a running Airflow, on the demo's lake
 	@$(BIN)/python infra/airflow/local.py serve --home $(BUILD)/demo/airflow --landing $(BUILD)/demo/landing --lake $(BUILD)/demo/lake
