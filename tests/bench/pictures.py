@@ -63,7 +63,7 @@ def _rollups(runs: Sequence[Run]) -> Figure:
 def _night(runs: Sequence[Run]) -> Figure:
     """Seconds of each step of a night, one stacked bar a size."""
     sizes = sorted({run.size for run in runs})
-    figure = Figure(figsize=(8, 0.9 + 0.7 * len(sizes)), layout="constrained")
+    figure = Figure(figsize=(8, 1.4 + 0.6 * len(sizes)), layout="constrained")
     axes = figure.subplots()
     ours = [run for run in runs if run.measured.result.get("nights")]
     left = [0.0] * len(sizes)
@@ -77,7 +77,7 @@ def _night(runs: Sequence[Run]) -> Figure:
         left = [before + more for before, more in zip(left, took, strict=True)]
     axes.set_yticks(range(len(sizes)), [f"{size:,}" for size in sizes])
     axes.set(xlabel="seconds a million requests", title="A night, by step")
-    axes.legend(fontsize=7, ncols=5, loc="upper center", bbox_to_anchor=(0.5, -0.35))
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -88,7 +88,7 @@ def _bars(title: str, label: str, values: dict[str, float]) -> Figure:
     bars = axes.barh(names, [values[name] for name in names], color=_COLOURS[0])
     axes.bar_label(bars, [f"{values[name]:,.0f}" for name in names], padding=3, fontsize=8)
     axes.set(xscale="log", xlabel=label, title=title)
-    axes.margins(x=0.15)
+    axes.set_xlim(right=4 * max(values.values()))  # room for the figures
     return figure
 
 

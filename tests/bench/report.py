@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from tests.bench import pictures
-from tests.bench.cases import CASES_BY_NAME, Case, Plan
+from tests.bench.cases import CASES, CASES_BY_NAME, Case, Plan
 from tests.bench.results import BUSY, Results, Run, cpu, seconds
 from tests.bench.wanted import WANTED, Found, Wanted
 
@@ -60,8 +60,8 @@ def body(results: Results, drawn: dict[str, str]) -> str:
     ]
     lines += ["## What is wanted, and what was found", "", wanted_table(results), ""]
     lines += _data_table(results)
-    for name in dict.fromkeys(run.case for run in results.runs):
-        lines += _case(results, CASES_BY_NAME[name], drawn)
+    for case in (case for case in CASES if results.of(case.name)):
+        lines += _case(results, case, drawn)
     for arm, why in results.left_out.items():
         lines += [f"Left out: {arm} ({why}).", ""]
     return "\n".join(lines).rstrip() + "\n"
@@ -72,6 +72,8 @@ def _origins(results: Results) -> list[str]:
     lines = []
     cases: dict[tuple[str, str], dict[str, None]] = {}
     for case, by_data in results.origins.items():
+        if not results.of(case):
+            continue
         for origin in by_data.values():
             cases.setdefault((origin["command"], origin["date"]), {})[case] = None
     for (command, date), names in cases.items():

@@ -60,8 +60,7 @@ def test_duckdb_and_polars_by_hand_write_the_same_rollups(run: Path) -> None:
 
 def test_scipy_and_networkx_give_the_same_groups_where_groups_are_components(run: Path) -> None:
     checks = Results.read(run / "report.json").checks["graph"]
-    apart = checks["graph-20000"]["differing"] | checks["graph-2000"]["differing"]
-    assert apart == dict.fromkeys(
+    assert checks["graph-20000"]["differing"] == dict.fromkeys(
         ("stillwatch", "scipy", "networkx-components", "networkx-labels"), 0
     )
     by_chance = checks["graph-20000-chance-10"]["differing"]
@@ -70,9 +69,9 @@ def test_scipy_and_networkx_give_the_same_groups_where_groups_are_components(run
 
 def test_signatures_of_all_estimate_the_same_similarity(run: Path) -> None:
     (check,) = Results.read(run / "report.json").checks["sketch"].values()
-    # Eight hashes: a standard error of 0.35 at most, at a similarity of one half.
+    # Most pairs have nothing or all in common, where eight hashes hardly err; other shingles would.
     assert set(check["error"]) == {"stillwatch", "datasketch", "rensa"}
-    assert all(0.0 < error < 0.2 for error in check["error"].values())
+    assert all(0.0 < error < 0.12 for error in check["error"].values())
     assert check["mean_similarity"] > 0.03
 
 
