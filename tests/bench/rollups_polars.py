@@ -95,7 +95,7 @@ def account_daily(requests: pl.LazyFrame) -> pl.LazyFrame:
             count((c("prompt_markers") & (1 << bit)) != 0, f"asks_{name}")
             for bit, name in enumerate(MARKERS)
         ),
-        c("prompt_words").count().cast(pl.Int64).alias("words_known"),
+        known("prompt_words", "words_known"),
         *(
             count((c("prompt_words") & (1 << bucket)) != 0, f"words_{bucket:02d}")
             for bucket in range(WORD_BUCKETS)
