@@ -9,7 +9,7 @@ BIN := .venv/bin
 # Only the Python that is there: its own downloads are not to be had on many machines.
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help install demo test check fix bench airflow docs prior lab clean
+.PHONY: help install demo test check fix bench incident airflow docs prior lab clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ fix: install ## what lint can mend by itself
 
 bench: install ## how fast, beside others; BENCH='--requests ...' for other sizes and cases
 	$(BIN)/python -m tests.bench --page docs/benchmarks.md $(BENCH)
+
+incident: install ## the reported case at full size, for hours; INCIDENT='--scale 0.1' for less
+	$(BIN)/python -m tests.bench.incident --out $(BUILD)/incident $(INCIDENT)
 
 airflow: install ## the DAGs in a running Airflow, on the demo's lake
 	@$(BIN)/python infra/airflow/local.py serve --home $(BUILD)/demo/airflow --landing $(BUILD)/demo/landing --lake $(BUILD)/demo/lake

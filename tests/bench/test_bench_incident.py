@@ -1,0 +1,46 @@
+"""The replay of the reported case, small: it stops and goes on, and says what was caught."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.bench import incident
+
+SCALE, DAYS = 0.004, 2
+
+
+def test_a_replay_stops_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STILLWATCH_TOKEN_KEY", "1a" * 32)
+    nights = incident.run_night
+    ran = []
+
+    def broken_off(folder: Path, world: object, day: int) -> incident.Night:
+        if len(ran) == 1 and day == 1:
+            ran.append("broken off")
+            raise KeyboardInterrupt
+        ran.append(str(day))
+        return nights(folder, world, day)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(incident, "run_night", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        incident.run(tmp_path, SCALE, DAYS)
+    incident.run(tmp_path, SCALE, DAYS)
+    assert ran == ["0", "broken off", "1"]
+    incident.run(tmp_path, SCALE, DAYS)
+    assert len(ran) == 3  # all is done
+    done = json.loads((tmp_path / "nights.json").read_text())["nights"]
+    assert all(night["steps"]["campaigns"] > 0 and night["peak_bytes"] > 1e8 for night in done)
+    assert done[1]["tables"]["account_daily"] > done[0]["tables"]["account_daily"]
+    # What was read is gone, and what was sent is known.
+    assert not list((tmp_path / "landing" / "requests").iterdir())
+    expected = (incident.HONEST_REQUESTS / 45 + incident.DISTILLERS * incident.A_DAY) * SCALE
+    assert done[1]["requests"] == pytest.approx(expected, rel=0.25)
+    said = incident.page(tmp_path)
+    assert "D00-hydra_proxies" in said
+    assert f"{sum(night['requests'] for night in done):,} requests" in said
+    with pytest.raises(click.ClickException, match=r"at scale 0\.004"):
+        incident.run(tmp_path, 0.1, DAYS)
