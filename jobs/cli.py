@@ -41,6 +41,8 @@ def cli() -> None:
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("jobs").setLevel(logging.INFO)
+    # delta-rs and Sail have logs of their own, which they set up when they are loaded.
+    os.environ.setdefault("RUST_LOG", "error")
 
 
 @cli.command()

@@ -14,6 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from jobs.catalog.measures import LONGEST_WINDOW
 from jobs.catalog.steps import STEPS
 from jobs.catalog.tables import TABLES
 from jobs.catalog.types import Step
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 @contextmanager
 def open_lake(settings: Settings) -> Iterator[Lake]:
     """The lake with an engine's session, locked against other writers on this machine."""
+    # What is amiss with it is said now, not hours later in the step that needs it.
+    _ = settings.registry
     with sole_writer(settings.lake_root), engine_session(settings) as session:
         yield Lake(settings, session)
 
@@ -61,6 +64,7 @@ def run_steps(
         entry = _begun(lake, date, run_id, step)
         started = time.perf_counter()
         try:
+            lake.prepare_for(_read_bytes(lake, step, date))
             _function(step)(lake, date)
         except BaseException as error:
             entry |= {"outcome": "failed", "message": str(error)[:500] or type(error).__name__}
@@ -92,6 +96,16 @@ def require_inputs(lake: Lake, step: Step, date: dt.date) -> None:
             f"{step.name} of {date} needs {table} of that night, which is not there: run "
             f"`stillwatch run {maker} --date {date}` first"
         )
+
+
+def _read_bytes(lake: Lake, step: Step, date: dt.date) -> int:
+    """What the step reads of the lake, at most: requests of the night, of the rest a window."""
+    if lake.settings.engine != "spark":
+        return 0
+    first = date - dt.timedelta(days=LONGEST_WINDOW - 1)
+    return sum(
+        lake.stored_bytes(name, date if name == "requests" else first, date) for name in step.reads
+    )
 
 
 #: Tables that hold rows for every night that had any traffic.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,8 +39,8 @@ _OF_CAMPAIGN = "campaign_"
 
 
 def model_registry(settings: Settings) -> ModelRegistry:
-    """The registry inside the lake, or the tracking server that a setting names."""
-    return ModelRegistry(Path(settings.lake) / "_mlflow", settings.mlflow_tracking_uri)
+    """The registry inside the lake, or the server or folder that a setting names."""
+    return ModelRegistry(*settings.registry)
 
 
 def run(lake: Lake, date: dt.date) -> None:

@@ -8,11 +8,7 @@ catalogue promises.
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from dataclasses import dataclass
-from pathlib import Path
-
-from deltalake import DeltaTable
 
 from jobs.catalog.tables import TABLES
 from jobs.platform.lake import Lake
@@ -33,12 +29,12 @@ class Upkept:
 def run(lake: Lake, date: dt.date) -> list[Upkept]:
     """Keep every table as of `date`; returns what was done to each."""
     # What a killed ingest left: it may hold text where a setting keeps text.
-    shutil.rmtree(Path(lake.root) / "_staging", ignore_errors=True)
+    (lake.settings.lake_root / "_staging").remove_folder()
     done = []
     for name, table in TABLES.items():
         if not lake.exists(name):
             continue
-        delta = DeltaTable(lake.path(name))
+        delta = lake.table(name)
         before = len(delta.file_uris())
         oldest = date - dt.timedelta(days=table.retention_days)
         expired = [night for night in lake.nights(name) if night < oldest]
@@ -55,6 +51,6 @@ def run(lake: Lake, date: dt.date) -> list[Upkept]:
             dry_run=False,
         )
         delta.create_checkpoint()
-        done.append(Upkept(name, len(expired), before, len(DeltaTable(lake.path(name)).file_uris()),
+        done.append(Upkept(name, len(expired), before, len(lake.table(name).file_uris()),
                            len(deleted)))  # fmt: skip
     return done

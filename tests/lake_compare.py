@@ -19,6 +19,7 @@ from deltalake import DeltaTable
 
 from jobs.catalog.tables import TABLES
 from jobs.platform.lake import arrow_schema
+from jobs.platform.storage import delta_options
 
 TOLERANCE = 1e-9
 #: What two runs of the same night can't have in common.
@@ -26,11 +27,14 @@ TABLES_LEFT_OUT = frozenset({"run_log"})
 COLUMNS_LEFT_OUT = frozenset({"run_id"})
 
 
-def assert_same_tables(lake_a: Path, lake_b: Path, dates: list[str] | None = None) -> None:
+def assert_same_tables(
+    lake_a: Path | str, lake_b: Path | str, dates: list[str] | None = None
+) -> None:
     """Fail unless every table holds the same rows in both lakes, on all nights or on `dates`.
 
-    A table that one lake lacks counts as empty. The message names each table that differs with
-    the first row in which it does.
+    A lake is a folder or the address of one in an object store. A table that one lake lacks
+    counts as empty. The message names each table that differs with the first row in which it
+    does.
     """
     differences = [
         said
@@ -41,16 +45,17 @@ def assert_same_tables(lake_a: Path, lake_b: Path, dates: list[str] | None = Non
     assert not differences, f"{lake_a} and {lake_b} differ:\n" + "\n".join(differences)
 
 
-def _rows(lake: Path, name: str, dates: list[str] | None) -> pa.Table:
+def _rows(lake: Path | str, name: str, dates: list[str] | None) -> pa.Table:
     """The table's rows in order of its key; rows with the same key in order of their values."""
     declared = arrow_schema(TABLES[name])
-    path = str(Path(lake) / name)
-    if not DeltaTable.is_deltatable(path):
+    path = f"{lake}/{name}"
+    options = delta_options(path)
+    if not DeltaTable.is_deltatable(path, options):
         return declared.empty_table()
     filters = None
     if dates is not None:
         filters = [("date", "in", [dt.date.fromisoformat(date) for date in dates])]
-    rows = DeltaTable(path).to_pyarrow_table(filters=filters)
+    rows = DeltaTable(path, storage_options=options).to_pyarrow_table(filters=filters)
     # By name: what an engine names the elements of a list is no difference.
     rows = pa.table({field.name: rows[field.name].cast(field.type) for field in declared})
     rows = rows.drop_columns([c for c in rows.column_names if c in COLUMNS_LEFT_OUT])

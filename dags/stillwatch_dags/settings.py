@@ -33,12 +33,12 @@ SPARK_PROPERTIES = os.environ.get("STILLWATCH_SPARK_PROPERTIES") or str(
     _INFRA / "spark-defaults.conf"
 )
 
-# An absolute path without a step up, a quote, or anything else that a shell or a template would
-# take for more than a name. Written for Python's and for the browser's regular expressions; the
-# end is spelled out since `$` alone lets a newline pass.
+# An absolute path, or a folder of a bucket, without a step up, a quote, or anything else that a
+# shell or a template would take for more than a name. Written for Python's and for the browser's
+# regular expressions; the end is spelled out since `$` alone lets a newline pass.
 PLACE = (
     r"^(?!.*/\.\.(?:/|$))"
-    r"/[^\u0000-\u001f\u007f'\"`$\\;|&<>*?!{}\[\]()]*$(?!\n)"
+    r"(?:s3://[a-z0-9][a-z0-9.-]+)?/[^\u0000-\u001f\u007f'\"`$\\;|&<>*?!{}\[\]()]*$(?!\n)"
 )
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$(?!\n)"
 
@@ -89,9 +89,9 @@ def place(params: Mapping[str, Any], name: str) -> str:
         return str(asked)
     variable = f"STILLWATCH_{name.upper()}"
     default = os.environ.get(variable, "")
-    if not default.startswith("/"):
+    if not default.startswith(("/", "s3://")):
         raise ValueError(
             f"no {name} to work on: give the run the parameter {name!r}, or set {variable} to an"
-            f" absolute path where the worker runs (it is {default!r})"
+            f" absolute path or s3://BUCKET/FOLDER where the worker runs (it is {default!r})"
         )
     return default

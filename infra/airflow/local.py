@@ -50,7 +50,9 @@ class LocalAirflowError(Exception):
 class LocalAirflow:
     """Airflow's processes as a context manager: whatever happens inside, none outlives it."""
 
-    def __init__(self, home: Path, landing: Path | None, lake: Path | None, port: int) -> None:
+    def __init__(
+        self, home: Path, landing: str | Path | None, lake: str | Path | None, port: int
+    ) -> None:
         self.home = home.resolve()
         self.port = port
         self.url = f"http://{HOST}:{port}"
@@ -243,7 +245,9 @@ def airflow() -> list[str]:
     return [sys.executable, "-m", "airflow"]
 
 
-def environment(home: Path, landing: Path | None, lake: Path | None, port: int) -> dict[str, str]:
+def environment(
+    home: Path, landing: str | Path | None, lake: str | Path | None, port: int
+) -> dict[str, str]:
     """This machine's environment: airflow.env, what is set already, and what must be so."""
     given = dict(os.environ)
     settings = {**read_settings(SETTINGS), **given}
@@ -251,9 +255,9 @@ def environment(home: Path, landing: Path | None, lake: Path | None, port: int) 
     # simulated ones.
     settings.setdefault("STILLWATCH_FIRST_NIGHT", datetime.now(UTC).date().isoformat())
     if landing is not None:
-        settings["STILLWATCH_LANDING"] = str(landing.resolve())
+        settings["STILLWATCH_LANDING"] = place(landing)
     if lake is not None:
-        settings["STILLWATCH_LAKE"] = str(lake.resolve())
+        settings["STILLWATCH_LAKE"] = place(lake)
     url = f"http://{HOST}:{port}"
     return {
         **settings,
@@ -267,6 +271,11 @@ def environment(home: Path, landing: Path | None, lake: Path | None, port: int) 
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{given.get('PATH', '')}",
         "PYTHONWARNINGS": "ignore",
     }
+
+
+def place(given: str | Path) -> str:
+    """An absolute path, or an object store's address as it is."""
+    return str(given) if "://" in str(given) else str(Path(given).resolve())
 
 
 def read_settings(file: Path) -> dict[str, str]:
@@ -323,8 +332,8 @@ def cli() -> None:
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 HOME = click.option("--home", type=FOLDER, required=True, help="Airflow's own folder.")
-LANDING = click.option("--landing", type=FOLDER, required=True, help="Where files arrive.")
-LAKE = click.option("--lake", type=FOLDER, required=True, help="Where the tables are.")
+LANDING = click.option("--landing", type=str, required=True, help="Where files arrive.")
+LAKE = click.option("--lake", type=str, required=True, help="Where the tables are.")
 
 
 @cli.command("night")
@@ -333,7 +342,7 @@ LAKE = click.option("--lake", type=FOLDER, required=True, help="Where the tables
 @LAKE
 @click.option("--date", "night", type=click.DateTime(["%Y-%m-%d"]), required=True)
 @click.option("--timeout", type=float, default=900, show_default=True, help="Seconds for the run.")
-def night_command(home: Path, landing: Path, lake: Path, night: datetime, timeout: float) -> None:
+def night_command(home: Path, landing: str, lake: str, night: datetime, timeout: float) -> None:
     """Run one night as a DAG run, then stop."""
     started = time.monotonic()
     with LocalAirflow(home, landing, lake, free_port()) as airflow:
@@ -348,7 +357,7 @@ def night_command(home: Path, landing: Path, lake: Path, night: datetime, timeou
 @LANDING
 @LAKE
 @click.option("--port", type=int, default=8080, show_default=True, help="Another if it is taken.")
-def serve_command(home: Path, landing: Path, lake: Path, port: int) -> None:
+def serve_command(home: Path, landing: str, lake: str, port: int) -> None:
     """Show Airflow in the browser until Ctrl-C."""
     click.echo("Airflow starts: about half a minute.")
     with LocalAirflow(home, landing, lake, free_port(port)) as airflow:

@@ -9,10 +9,8 @@ Harm if late: nothing downstream runs; yesterday's actions stay in force until t
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from dataclasses import dataclass
 from functools import reduce
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -27,6 +25,7 @@ from jobs.ingest.records import judged_records, raw_texts
 from jobs.ingest.treatment import common_domains, treated
 from jobs.platform.keys import TokenKey, load_key, require_key_of_lake
 from jobs.platform.lake import arrow_schema, readable_errors
+from jobs.platform.storage import Place, engine_address
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
@@ -37,11 +36,12 @@ def run(lake: Lake, date: dt.date) -> None:
     # Every source is looked for before anything is written.
     landed = {s.name: reading.landing_files(lake.settings.landing_root, s, date)
               for s in SOURCES.values()}  # fmt: skip
+    lake.prepare_for(sum(file.bytes for files in landed.values() for file in files))
     key = load_key()
-    require_key_of_lake(Path(lake.root), key)
-    staging = Path(lake.root) / "_staging"
+    require_key_of_lake(lake.settings.lake_root, key)
+    staging = lake.settings.lake_root / "_staging"
     # A run that was killed leaves its own behind, perhaps of another date.
-    shutil.rmtree(staging, ignore_errors=True)
+    staging.remove_folder()
     files: list[pa.Table] = []
     columns: list[pa.Table] = []
     try:
@@ -60,7 +60,7 @@ def run(lake: Lake, date: dt.date) -> None:
         lake.replace_night("source_columns", date, pa.concat_tables(columns))
         lake.write_night("quarantine", date, counting.quarantined(lake.session, batches))
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        staging.remove_folder()
     counting.require_sum(pa.concat_tables(files), lake, date)
 
 
@@ -70,7 +70,7 @@ class Staged:
 
     source: Source
     files: list[reading.LandingFile]
-    folder: Path
+    folder: Place
     #: Records that hold to their declaration and those that do not; None where there are none.
     valid: DataFrame | None
     refused: DataFrame | None
@@ -83,32 +83,32 @@ def stage(
     files: list[reading.LandingFile],
     date: dt.date,
     key: TokenKey,
-    folder: Path,
+    folder: Place,
 ) -> Staged:
     """Judge every record of the files and write the result where later passes read it.
 
     Parsing and sketching cost most of a night; a second pass over what they made costs little.
     """
-    parts = judged_records(session, source, files, date)
+    parts = judged_records(session, settings.engine, source, files, date)
     if not parts:
         return Staged(source, files, folder, None, None)
     domains: list[str] = []
     if source.name == "accounts":
-        texts = raw_texts(session, source, files, ["account_id", "email_domain"])
+        texts = raw_texts(session, settings.engine, source, files, ["account_id", "email_domain"])
         domains = common_domains(texts) if texts is not None else []
     frames = [treated(part, source, key, domains, settings.keep_text) for part in parts]
-    with readable_errors(f"{source.name} of {date} can't be staged in {folder.parent}"):
+    with readable_errors(f"{source.name} of {date} can't be staged in {settings.lake}"):
         # Apart, not by a filter: Sail tests a Delta table's NOT NULL before a filter below a join.
         reduce(DataFrame.unionByName, frames).withColumn(
             "refused", F.col("problem").isNotNull().cast("int")
         ).write.mode("overwrite").partitionBy("refused").parquet(
-            str(folder),
+            engine_address(folder.address, settings.engine),
             compression="snappy",  # read back at once: quick to write, not small
         )
     parts_of = {
-        flag: session.read.parquet(str(path))
-        for flag in (0, 1)
-        if any((path := folder / f"refused={flag}").glob("*.parquet"))
+        flag: session.read.parquet(engine_address(part.address, settings.engine))
+        for flag, part in ((flag, folder / f"refused={flag}") for flag in (0, 1))
+        if any(entry.place.name.endswith(".parquet") for entry in part.entries())
     }
     return Staged(source, files, folder, parts_of.get(0), parts_of.get(1))
 

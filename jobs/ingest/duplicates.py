@@ -7,7 +7,6 @@ are compared by their hash first: few records are suspects, and only those are c
 from __future__ import annotations
 
 import datetime as dt
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,6 +17,7 @@ from pyspark.sql import functions as F
 from jobs.catalog.landing import Source
 from jobs.ingest.treatment import key_hash
 from jobs.platform.lake import readable_errors
+from jobs.platform.storage import Place, engine_address
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
@@ -26,7 +26,7 @@ NO_PLACES = pa.schema([("file_no", pa.int32()), ("line", pa.int64())]).empty_tab
 
 
 def without_duplicates(
-    lake: Lake, source: Source, valid: DataFrame, date: dt.date, folder: Path
+    lake: Lake, source: Source, valid: DataFrame, date: dt.date, folder: Place
 ) -> tuple[DataFrame, pa.Table]:
     """Kept records, and the place (file_no, line) of each duplicate.
 
@@ -93,6 +93,7 @@ def _places(
     return placed.where(repeats).select("file_no", "line")
 
 
-def _filed(lake: Lake, rows: pa.Table, path: Path) -> DataFrame:
-    pq.write_table(rows, path)
-    return lake.session.read.parquet(str(path))
+def _filed(lake: Lake, rows: pa.Table, place: Place) -> DataFrame:
+    with place.create() as file:
+        pq.write_table(rows, file)
+    return lake.session.read.parquet(engine_address(place.address, lake.settings.engine))

@@ -11,8 +11,8 @@ import datetime as dt
 import logging
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -22,11 +22,14 @@ import pyarrow.parquet as pq
 from jobs.catalog.landing import MAX_RECORD_BYTES, REQUIRED_SOURCES, Source
 from jobs.platform.errors import LandingError
 from jobs.platform.lake import ARROW_TYPES
+from jobs.platform.storage import Entry, Place, said
 
 CHUNK_BYTES = 1024 * 1024
 #: Rows of one unit of Parquet work, at least: enough to pay for its start.
 UNIT_ROWS = 250_000
 BATCH_ROWS = 8_192
+#: Files whose front or footer is looked at in parallel.
+LOOKS_AT_ONCE = 16
 FORMATS = {".parquet": "parquet", ".jsonl": "jsonl", ".jsonl.gz": "jsonl.gz"}
 
 logger = logging.getLogger(__name__)
@@ -50,62 +53,78 @@ class LandingFile:
     problem: str | None = None
 
 
-def landing_files(root: Path, source: Source, date: dt.date) -> list[LandingFile]:
+def landing_files(root: Place, source: Source, date: dt.date) -> list[LandingFile]:
     """The source's files of one landing date, in order of their names.
 
     Raises:
         LandingError: no landing folder, or no folder of the day for a source that must be there.
     """
-    if not root.is_dir():
-        raise LandingError(f"no landing folder at {root}: check --landing or STILLWATCH_LANDING")
-    folder = root / source.name / f"date={date.isoformat()}"
-    if not folder.is_dir():
-        if source.name in REQUIRED_SOURCES:
-            raise LandingError(
-                f"nothing landed: no folder {source.name}/date={date.isoformat()} in {root}; "
-                "check the date, or run the night again when the gateway has delivered"
-            )
-        return []
-    found: list[LandingFile] = []
-    ignored = 0
-    for path in sorted(folder.iterdir()):
-        # Writers leave hidden and underscored files beside their data (_SUCCESS, .crc).
-        if path.name.startswith((".", "_")):
-            continue
-        suffix = next((s for s in sorted(FORMATS, key=len, reverse=True)
-                       if path.name.endswith(s)), None)  # fmt: skip
-        if suffix is None or not path.is_file():
-            ignored += 1
-            continue
-        found.append(_describe(len(found), path, root, FORMATS[suffix], source))
+    try:
+        found, ignored = _arrived(root, source, date)
+    except OSError as error:
+        raise LandingError(f"the landing folder {root} can't be read: {said(error)}") from error
     if ignored:
         logger.warning(
             "%s of %s: left alone %d things in its folder that are no %s files",
             source.name, date, ignored, ", ".join(FORMATS),
         )  # fmt: skip
+    return found
+
+
+def _arrived(root: Place, source: Source, date: dt.date) -> tuple[list[LandingFile], int]:
+    """The files, and how many other things lie beside them."""
+    if not root.is_folder():
+        raise LandingError(f"no landing folder at {root}: check --landing or STILLWATCH_LANDING")
+    folder = root / source.name / f"date={date.isoformat()}"
+    if not folder.is_folder():
+        if source.name in REQUIRED_SOURCES:
+            raise LandingError(
+                f"nothing landed: no folder {source.name}/date={date.isoformat()} in {root}; "
+                "check the date, or run the night again when the gateway has delivered"
+            )
+        return [], 0
+    ours: list[tuple[Entry, str]] = []
+    ignored = 0
+    for entry in folder.entries():
+        # Writers leave hidden and underscored files beside their data (_SUCCESS, .crc).
+        if entry.place.name.startswith((".", "_")):
+            continue
+        suffix = next((s for s in sorted(FORMATS, key=len, reverse=True)
+                       if entry.place.name.endswith(s)), None)  # fmt: skip
+        if suffix is None or not entry.is_file:
+            ignored += 1
+            continue
+        ours.append((entry, FORMATS[suffix]))
+    # A large day has tens of thousands of files, and a store answers each look after a while.
+    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
+        found = list(pool.map(
+            lambda n: _describe(n, *ours[n], root, source), range(len(ours))
+        ))  # fmt: skip
     if not found and source.name in REQUIRED_SOURCES:
         raise LandingError(
             f"nothing landed: no {', '.join(FORMATS)} file in {folder}; run the night again when "
             "the gateway has delivered"
         )
-    return found
+    return found, ignored
 
 
-def _describe(number: int, path: Path, root: Path, kind: str, source: Source) -> LandingFile:
-    relative = path.relative_to(root).as_posix()
-    size = path.stat().st_size
+def _describe(number: int, entry: Entry, kind: str, root: Place, source: Source) -> LandingFile:
+    place, size = entry.place, entry.bytes
+    relative = place.address.removeprefix(f"{root.address.rstrip('/')}/")
 
     def unreadable(problem: str) -> LandingFile:
-        return LandingFile(number, str(path), relative, kind, size, "unreadable", problem=problem)
+        return LandingFile(
+            number, place.address, relative, kind, size, "unreadable", problem=problem
+        )
 
     if kind != "parquet":
         try:
-            path.open("rb").close()
+            place.open().close()
         except OSError as error:
-            return unreadable(f"can't be opened ({error.strerror})")
-        return LandingFile(number, str(path), relative, kind, size, "lines")
+            return unreadable(f"can't be opened ({said(error)})")
+        return LandingFile(number, place.address, relative, kind, size, "lines")
     try:
-        with pq.ParquetFile(path) as file:
+        with _parquet(place.address) as file:
             schema = file.schema_arrow
             counts = [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)]
     except (pa.ArrowException, OSError) as error:
@@ -117,10 +136,16 @@ def _describe(number: int, path: Path, root: Path, kind: str, source: Source) ->
     declared = {column.name: column for column in source.columns}
     fits = all(_fits(f.type, declared[f.name].type) for f in schema if f.name in declared)
     return LandingFile(
-        number, str(path), relative, kind, size, "typed" if fits else "untyped", rows=sum(counts),
-        row_groups=tuple(_units(counts)),
+        number, place.address, relative, kind, size, "typed" if fits else "untyped",
+        rows=sum(counts), row_groups=tuple(_units(counts)),
         unknown=tuple(name for name in names if name not in declared),
     )  # fmt: skip
+
+
+def _parquet(path: str) -> pq.ParquetFile:
+    place = Place(path)
+    # Columns that lie side by side in a store are fetched together.
+    return pq.ParquetFile(place.open_anywhere(), pre_buffer=place.in_store)
 
 
 def _units(counts: list[int]) -> Iterator[tuple[int, int, int]]:
@@ -208,7 +233,7 @@ def _chunks(path: str, gzipped: bool) -> Iterator[bytes | str]:
 
 
 def _raw(path: str) -> Iterator[bytes | str]:
-    with Path(path).open("rb") as file:
+    with Place(path).open() as file:
         while raw := file.read(CHUNK_BYTES):
             yield raw
 
@@ -327,7 +352,7 @@ class ReadRows:
     def _rows_of(self, unit: dict[str, object]) -> Iterator[pa.RecordBatch]:
         file_no, row = int(str(unit["file_no"])), int(str(unit["first_row"]))
         groups = range(int(str(unit["first_group"])), int(str(unit["past_group"])))
-        with pq.ParquetFile(str(unit["path"])) as file:
+        with _parquet(str(unit["path"])) as file:
             try:
                 for batch in self._batches(file, list(groups)):
                     yield self._conformed(batch, file_no, row)

@@ -7,7 +7,6 @@ rows of a small day, since each further frame costs an engine more to plan than 
 from __future__ import annotations
 
 import datetime as dt
-import os
 from collections.abc import Callable, Sequence
 from functools import reduce
 
@@ -16,35 +15,42 @@ from pyspark.sql import functions as F
 
 from jobs.catalog.landing import Source
 from jobs.ingest import privacy, reading, validation
+from jobs.platform.sizing import reading_tasks
 
 #: Typed Parquet rows above which a frame of their own pays.
 TYPED_ROWS = 100_000
-#: Tasks that read files at a time: more than one a core, since files differ in size.
-TASKS_PER_CORE = 2
 
 
 def judged_records(
-    session: SparkSession, source: Source, files: Sequence[reading.LandingFile], date: dt.date
+    session: SparkSession,
+    engine: str,
+    source: Source,
+    files: Sequence[reading.LandingFile],
+    date: dt.date,
 ) -> list[DataFrame]:
     """At most two frames: file_no, line, problem, masked, unknown, and the source's columns in
     their declared types. `problem` is null for a record that holds to its declaration."""
     frames = []
     typed = _typed(files)
-    texts = _texts(session, source, [f for f in files if f not in typed])
+    texts = _texts(session, engine, source, [f for f in files if f not in typed])
     if texts is not None:
         frames.append(_judged(texts, source, date, typed=False))
     if typed:
         reader = reading.ReadRows(source, typed=True)
-        rows = _units(session, typed, reader, reading.row_schema(source, typed=True))
+        rows = _units(session, engine, typed, reader, reading.row_schema(source, typed=True))
         frames.append(_judged(_with_line_columns(rows, source), source, date, typed=True))
     return frames
 
 
 def raw_texts(
-    session: SparkSession, source: Source, files: Sequence[reading.LandingFile], names: list[str]
+    session: SparkSession,
+    engine: str,
+    source: Source,
+    files: Sequence[reading.LandingFile],
+    names: list[str],
 ) -> DataFrame | None:
     """Some of the source's columns as text, unjudged; None where there are no records."""
-    frame = _texts(session, source, files)
+    frame = _texts(session, engine, source, files)
     return None if frame is None else frame.select(*names)
 
 
@@ -54,24 +60,25 @@ def _typed(files: Sequence[reading.LandingFile]) -> list[reading.LandingFile]:
 
 
 def _texts(
-    session: SparkSession, source: Source, files: Sequence[reading.LandingFile]
+    session: SparkSession, engine: str, source: Source, files: Sequence[reading.LandingFile]
 ) -> DataFrame | None:
     """Lines and rows in one frame: file_no, line, problem, value (the line), unknown, texts."""
     frames = []
     lines = [f for f in files if f.shape == "lines"]
     if lines:
-        read = _units(session, lines, reading.read_lines, reading.LINE_SCHEMA)
+        read = _units(session, engine, lines, reading.read_lines, reading.LINE_SCHEMA)
         frames.append(_flattened(read, source))
     rows = [f for f in files if f.row_groups]
     if rows:
         reader = reading.ReadRows(source, typed=False)
-        read = _units(session, rows, reader, reading.row_schema(source, typed=False))
+        read = _units(session, engine, rows, reader, reading.row_schema(source, typed=False))
         frames.append(_with_line_columns(read, source))
     return reduce(DataFrame.unionByName, frames) if frames else None
 
 
 def _units(
     session: SparkSession,
+    engine: str,
     files: Sequence[reading.LandingFile],
     reader: Callable[..., object],
     schema: str,
@@ -85,9 +92,7 @@ def _units(
         units,
         "path string, file_no int, format string, first_group int, past_group int, first_row long",
     )
-    # Each task holds a batch of every operator and its own open file, and an engine in this
-    # process runs all of them at once: memory follows the number of tasks, not the day's size.
-    tasks = min(len(units), TASKS_PER_CORE * (os.cpu_count() or 1))
+    tasks = reading_tasks(len(units), sum(f.bytes for f in files), engine)
     return frame.repartition(tasks).mapInArrow(reader, schema)  # type: ignore[arg-type]
 
 

@@ -8,16 +8,14 @@ customers' data must not call, so only its rendering of each table is taken.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import re
-import shutil
 from collections.abc import Sequence
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.catalog.tables import CHECK_RESULTS
 from jobs.platform.errors import LakeError
+from jobs.platform.storage import Place, said
 
 if TYPE_CHECKING:
     from jobs.platform.expectations import Outcome
@@ -52,7 +50,7 @@ _NAMED = 3
 
 def publish(
     lake: Lake, date: dt.date, step: str, tables: Sequence[tuple[str, Sequence[Outcome], str]]
-) -> Path:
+) -> Place:
     """Write the step's page of the night and the index; returns the index.
 
     `tables` has a table's name, its outcomes, and Great Expectations' rendering of them.
@@ -60,32 +58,25 @@ def publish(
     Raises:
         LakeError: the folder can't be written.
     """
-    root = Path(lake.root) / FOLDER
+    root = lake.settings.lake_root / FOLDER
     try:
-        _write(root / date.isoformat() / f"{step}.html", _step_page(date, step, tables))
+        (root / date.isoformat() / f"{step}.html").write_text(_step_page(date, step, tables))
         _forget(root, lake.nights("check_results"))
-        _write(root / "index.html", _index_page(lake, root))
+        (root / "index.html").write_text(_index_page(lake, root))
     except OSError as error:
-        raise LakeError(f"Data Docs in {root} can't be written: {error.strerror}") from error
+        raise LakeError(f"Data Docs in {root} can't be written: {said(error)}") from error
     return root / "index.html"
 
 
-def _write(path: Path, text: str) -> None:
-    """As a whole or not at all: a reader never meets half a page."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
-
-
-def _forget(root: Path, nights: Sequence[dt.date]) -> None:
+def _forget(root: Place, nights: Sequence[dt.date]) -> None:
     """Pages live as long as the results that they show."""
     if not nights:
         return
     oldest = nights[-1] - dt.timedelta(days=CHECK_RESULTS.retention_days)
-    for folder in root.iterdir():
-        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", folder.name) and folder.name < oldest.isoformat():
-            shutil.rmtree(folder, ignore_errors=True)
+    for entry in root.entries():
+        name = entry.place.name
+        if re.fullmatch(r"\d{4}-\d{2}-\d{2}", name) and name < oldest.isoformat():
+            entry.place.remove_folder()
 
 
 def _page(title: str, body: str) -> str:
@@ -131,7 +122,7 @@ def _verdict(passed: bool, severity: str) -> str:
     return f'<span class="{severity}">{said}</span>'
 
 
-def _index_page(lake: Lake, root: Path) -> str:
+def _index_page(lake: Lake, root: Place) -> str:
     nights = lake.nights("check_results")[-INDEX_NIGHTS:]
     steps: dict[tuple[dt.date, str], list[dict[str, Any]]] = {}
     if nights:
@@ -150,7 +141,7 @@ def _index_page(lake: Lake, root: Path) -> str:
         more = f"; and {len(failed) - _NAMED} more" if len(failed) > _NAMED else ""
         worst = failed[0]["severity"] if failed else ""
         link = f"{date.isoformat()}/{step}.html"
-        shown = f'<a href="{link}">{escape(step)}</a>' if (root / link).exists() else escape(step)
+        shown = f'<a href="{link}">{escape(step)}</a>' if (root / link).is_file() else escape(step)
         lines.append(
             f"<tr><td>{date.isoformat()}</td><td>{shown}</td>"
             f"<td>{_verdict(not failed, worst)}</td><td class=n>{len(found)}</td>"

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.platform.errors import SettingsError
+from jobs.platform.storage import Place, said
 
 KEY_BYTES = 32
 logger = logging.getLogger(__name__)
@@ -92,8 +93,8 @@ def _text_of(path: Path) -> str:
     try:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise SettingsError(f"the key for tokens in {path} can't be read: {said}") from error
+        why = said(error) if isinstance(error, OSError) else "it is no text"
+        raise SettingsError(f"the key for tokens in {path} can't be read: {why}") from error
 
 
 def _parse(text: str, where: str) -> TokenKey:
@@ -108,7 +109,7 @@ def _parse(text: str, where: str) -> TokenKey:
     return TokenKey(secret)
 
 
-def require_key_of_lake(root: Path, key: TokenKey) -> None:
+def require_key_of_lake(root: Place, key: TokenKey) -> None:
     """Refuse a key that is not the lake's own; a new lake takes the key as its own.
 
     Raises:
@@ -125,13 +126,13 @@ def require_key_of_lake(root: Path, key: TokenKey) -> None:
         )
 
 
-def key_of_lake(root: Path) -> str | None:
+def key_of_lake(root: Place) -> str | None:
     """Id of the lake's own key; None where it has none yet."""
     known = _known(root)
     return known[-1] if known else None
 
 
-def rotate_key(root: Path, key: TokenKey) -> str | None:
+def rotate_key(root: Place, key: TokenKey) -> str | None:
     """Make `key` the lake's own from now on; returns the id of the one before."""
     known = _known(root)
     if known and known[-1] == key.id:
@@ -140,18 +141,20 @@ def rotate_key(root: Path, key: TokenKey) -> str | None:
     return known[-1] if known else None
 
 
-def _file(root: Path) -> Path:
+def _file(root: Place) -> Place:
     return root / "_stillwatch" / "keys.json"
 
 
-def _known(root: Path) -> list[str]:
+def _known(root: Place) -> list[str]:
     path = _file(root)
-    if not path.is_file():
-        return []
     try:
+        if not path.is_file():
+            return []
         known: list[str] = json.loads(path.read_text())["key_ids"]
         if not isinstance(known, list) or not all(isinstance(name, str) for name in known):
             raise TypeError("key_ids are no names")
+    except OSError as error:
+        raise SettingsError(f"{path} can't be read: {said(error)}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise SettingsError(
             f"{path} is damaged: restore it, or write "
@@ -160,12 +163,8 @@ def _known(root: Path) -> list[str]:
     return known
 
 
-def _write(root: Path, ids: list[str]) -> None:
-    path = _file(root)
+def _write(root: Place, ids: list[str]) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text(json.dumps({"key_ids": ids}) + "\n")
-        draft.replace(path)
+        _file(root).write_text(json.dumps({"key_ids": ids}) + "\n")
     except OSError as error:
-        raise SettingsError(f"the lake {root} can't be written: {error.strerror}") from error
+        raise SettingsError(f"the lake {root} can't be written: {said(error)}") from error

@@ -24,6 +24,8 @@ from deltalake.schema import ArrayType, PrimitiveType
 from jobs.catalog.tables import TABLES
 from jobs.catalog.types import Column, Table
 from jobs.platform.errors import LakeError
+from jobs.platform.sizing import shuffle_pieces
+from jobs.platform.storage import delta_options, engine_address
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -129,6 +131,7 @@ class Lake:
         self.settings = settings
         self.root = settings.lake
         self._session = session
+        self._options = delta_options(self.root)
         #: Rows that this object wrote to each table, for the run log.
         self.rows_written: dict[str, int] = {}
         self.tables_read: set[str] = set()
@@ -144,8 +147,18 @@ class Lake:
     def path(self, name: str) -> str:
         return f"{self.root}/{TABLES[name].name}"
 
+    def _engine_path(self, name: str) -> str:
+        return engine_address(self.path(name), self.settings.engine)
+
     def exists(self, name: str) -> bool:
-        return DeltaTable.is_deltatable(self.path(name))
+        try:
+            return DeltaTable.is_deltatable(self.path(name), self._options)
+        except (DeltaError, OSError) as error:
+            raise _readable(error, f"the lake {self.root} can't be read") from error
+
+    def table(self, name: str) -> DeltaTable:
+        """The table in delta-rs's hands, opened anew."""
+        return DeltaTable(self.path(name), storage_options=self._options)
 
     def _open(self, name: str) -> DeltaTable:
         """The table as of now. Kept open: a night looks at tables hundreds of times, and reading
@@ -154,7 +167,7 @@ class Lake:
         if delta is not None and self.exists(name):
             delta.update_incremental()
             return delta
-        delta = DeltaTable(self.path(name))
+        delta = self.table(name)
         self._opened[name] = delta
         return delta
 
@@ -174,7 +187,7 @@ class Lake:
                     self.path(name), delta_schema(table), mode="ignore", name=table.name,
                     description=table.about,
                     partition_by=[table.partition] if table.partition else None,
-                    configuration=_CONFIGURATION,
+                    configuration=_CONFIGURATION, storage_options=self._options,
                 )  # fmt: skip
             delta = self._open(name)
             present = {field.name for field in delta.schema().fields}
@@ -237,7 +250,7 @@ class Lake:
 
         self.create(name)
         self.tables_read.add(name)
-        frame = self.session.read.format("delta").load(self.path(name))
+        frame = self.session.read.format("delta").load(self._engine_path(name))
         if first is not None:
             frame = frame.where(F.col("date") >= F.lit(first))
         if last is not None:
@@ -250,7 +263,7 @@ class Lake:
 
         self.create(name)
         self.tables_read.add(name)
-        frame = self.session.read.format("delta").load(self.path(name))
+        frame = self.session.read.format("delta").load(self._engine_path(name))
         return frame.where(F.col("date") == F.lit(date))
 
     def nights(self, name: str) -> list[dt.date]:
@@ -316,7 +329,7 @@ class Lake:
                 selected.write.format("delta")
                 .mode("overwrite")
                 .option("replaceWhere", f"date = '{date.isoformat()}'")
-                .save(self.path(name))
+                .save(self._engine_path(name))
             )
         return self._written(name, date)
 
@@ -348,6 +361,23 @@ class Lake:
     def _written(self, name: str, date: dt.date) -> int:
         self.rows_written[name] = self.count(name, date)
         return self.rows_written[name]
+
+    def prepare_for(self, read_bytes: int) -> None:
+        """Tell a cluster's engine how much the step reads: its shuffles are cut accordingly."""
+        if self.settings.engine == "spark":
+            self.session.conf.set("spark.sql.shuffle.partitions", shuffle_pieces(read_bytes))
+
+    def stored_bytes(self, name: str, first: dt.date, last: dt.date) -> int:
+        """Bytes of the table's files for the nights from `first` to `last`, from the Delta log."""
+        if not self.exists(name):
+            return 0
+        actions = pa.table(self._open(name).get_add_actions(flatten=True))
+        if "partition.date" not in actions.column_names:
+            return 0
+        dates = actions["partition.date"]
+        within = pc.and_(pc.greater_equal(dates, pa.scalar(first)),
+                         pc.less_equal(dates, pa.scalar(last)))  # fmt: skip
+        return pc.sum(actions.filter(within)["size_bytes"]).as_py() or 0
 
     def count(self, name: str, date: dt.date) -> int:
         """Rows of one night, from the statistics in the Delta log."""
@@ -410,6 +440,11 @@ def readable_errors(what: str) -> Iterator[None]:
 
 
 _KNOWN_FAULTS = (
+    ("loading credentials|InvalidAccessKeyId|SignatureDoesNotMatch|403 Forbidden",
+     "the object store refuses: check the AWS_ variables or the machine's role"),
+    ("NoSuchBucket", "there is no such bucket"),
+    ("error sending request|Connection refused|ConnectException|connection error",
+     "the object store does not answer: check AWS_ENDPOINT_URL"),
     ("No space left|os error 28|StorageFull", "no space left on the device; free some and run "
      "the same night again"),
     ("Permission denied|Read-only file system|os error 13|os error 30|AccessDenied",

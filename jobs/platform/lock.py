@@ -1,4 +1,8 @@
-"""One writer at a time in a lake on this machine's disk; the kernel lets go when it is killed."""
+"""One writer at a time in a lake.
+
+On this machine's disk by a lock that the kernel lets go when its holder is killed; in an object
+store by a lease (jobs/platform/lease.py).
+"""
 
 from __future__ import annotations
 
@@ -10,18 +14,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jobs.platform.errors import LakeError
+from jobs.platform.storage import Place
 
 logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def sole_writer(lake: Path) -> Iterator[None]:
+def sole_writer(lake: Place) -> Iterator[None]:
     """Wait until nobody else writes to the lake, and keep others waiting until the end.
 
     Raises:
         LakeError: the lake can't be made or written.
     """
-    path = lake / "_stillwatch" / "lock"
+    if lake.in_store:
+        from jobs.platform import lease
+
+        with lease.held(lake):
+            yield
+        return
+    path = Path(lake.address) / "_stillwatch" / "lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.open("a+")

@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import IO, TYPE_CHECKING
 
+from jobs.platform import storage
 from jobs.platform.errors import LakeError, SettingsError
+from jobs.platform.sizing import PIECE_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +27,14 @@ if TYPE_CHECKING:
 
 #: The jar that belongs to the locked delta-spark; infra/spark/spark-defaults.conf names the same.
 DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:"
+#: What Spark needs for an object store: the Hadoop that it was built with, and of the AWS SDK the
+#: version that this Hadoop wants, but only the parts that it uses: 18 MB, where the bundle that it
+#: asks for has 674. infra/spark/object-store.conf names the same.
+STORE_PACKAGES = ",".join(
+    ["org.apache.hadoop:hadoop-aws:3.5.0"]
+    + [f"software.amazon.awssdk:{part}:2.35.4" for part in ("s3", "s3-transfer-manager", "sts")]
+)
+STORE_EXCLUDED = "software.amazon.awssdk:bundle"
 
 
 @contextmanager
@@ -45,6 +55,9 @@ def _sail() -> Iterator[SparkSession]:
     from pysail.spark import SparkConnectServer
     from pyspark.sql import SparkSession
 
+    if storage.endpoint().startswith("http://"):
+        # A store without TLS, as on one machine: the engine refuses it unless it is told.
+        os.environ.setdefault("AWS_ALLOW_HTTP", "true")
     server = SparkConnectServer("127.0.0.1", 0)
     server.start(background=True)
     host, port = server.listening_address
@@ -69,7 +82,7 @@ def _spark(settings: Settings) -> Iterator[SparkSession]:
     from pyspark.sql import SparkSession
 
     submitted = os.environ.get("PYSPARK_GATEWAY_PORT") is not None
-    options = _spark_options(submitted)
+    options = _spark_options(submitted) | _store_options(settings, submitted)
     # What Java says (its warnings, how the jar was resolved) would drown a night's progress; it is
     # looked into when the engine does not start, and gone with the process.
     with tempfile.TemporaryFile() as said:
@@ -159,6 +172,9 @@ def _spark_options(submitted: bool) -> dict[str, str]:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
+        # Pieces, and the files that are written from them, follow from bytes, not from cores.
+        "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
+        "spark.sql.adaptive.advisoryPartitionSizeInBytes": str(PIECE_BYTES),
     }
     if not submitted:
         options |= {
@@ -166,9 +182,34 @@ def _spark_options(submitted: bool) -> dict[str, str]:
             "spark.driver.memory": "4g",
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
-            # On one machine small tables dominate: many partitions only cost.
-            "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
             "spark.databricks.delta.snapshotPartitions": "1",
             "spark.default.parallelism": str(os.cpu_count() or 1),
+        }
+    return options
+
+
+def _store_options(settings: Settings, submitted: bool) -> dict[str, str]:
+    """What Spark is told about an object store: never a key, which it finds for itself."""
+    places = [settings.lake, settings.landing or ""]
+    if not any(place.startswith(storage.STORE) for place in places):
+        return {}
+    options = {
+        # Staging is read when all of it is there and thrown away otherwise, so tasks may move
+        # their files into place at once: a store moves by copying.
+        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "2",
+    }
+    if storage.endpoint():
+        options |= {
+            "spark.hadoop.fs.s3a.endpoint": storage.endpoint(),
+            # A store of one's own seldom has a name for each bucket.
+            "spark.hadoop.fs.s3a.path.style.access": "true",
+        }
+    if storage.region():
+        options["spark.hadoop.fs.s3a.endpoint.region"] = str(storage.region())
+    if not submitted:
+        delta = DELTA_PACKAGE + version("delta-spark")
+        options |= {
+            "spark.jars.packages": f"{delta},{STORE_PACKAGES}",
+            "spark.jars.excludes": STORE_EXCLUDED,
         }
     return options

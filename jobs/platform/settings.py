@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jobs.platform.errors import SettingsError
+from jobs.platform.storage import Place, place_of
 
 ENGINES = ("sail", "spark")
 
@@ -21,28 +22,37 @@ class Settings:
     spark_master: str = field(default_factory=lambda: f"local[{os.cpu_count() or 1}]")
     #: Keeps the text of prompts and answers in `request_text` for that table's retention.
     keep_text: bool = False
-    #: Any MLflow tracking server; without one, a database and a folder inside the lake.
+    #: An MLflow tracking server, or a folder of this machine that holds the registry's database
+    #: and artifacts; without one, the lake's own folder does.
     mlflow_tracking_uri: str | None = None
 
     @property
-    def landing_root(self) -> Path:
+    def landing_root(self) -> Place:
         if self.landing is None:
             raise SettingsError("no landing folder: give --landing DIR or set STILLWATCH_LANDING")
-        return Path(self.landing)
+        return Place(self.landing)
 
     @property
-    def lake_root(self) -> Path:
-        return Path(self.lake)
+    def lake_root(self) -> Place:
+        return Place(self.lake)
 
+    @property
+    def registry(self) -> tuple[Path, str | None]:
+        """The folder of the model registry and None, or a tracking server's address beside it.
 
-def _folder(what: str, given: str) -> str:
-    """An absolute path; an address would otherwise become a folder of that name right here."""
-    if "://" in given:
-        raise SettingsError(
-            f"the {what} {given!r} is an address: give a folder of this machine, or mount the "
-            "store and give where it is mounted"
-        )
-    return str(Path(given).absolute())
+        Raises:
+            SettingsError: neither is given, and the lake is where no database can lie.
+        """
+        own = self.mlflow_tracking_uri
+        if own is not None:
+            return (Path(own), None) if Path(own).is_absolute() else (Path("_mlflow"), own)
+        if self.lake_root.in_store:
+            raise SettingsError(
+                f"the lake {self.lake} is an object store, which can't hold the model registry's "
+                "database: set STILLWATCH_MLFLOW_TRACKING_URI to an MLflow server or to a folder "
+                "(an absolute path) that stays"
+            )
+        return Path(self.lake) / "_mlflow", None
 
 
 def load_settings(lake: str | None = None, landing: str | None = None) -> Settings:
@@ -65,8 +75,10 @@ def load_settings(lake: str | None = None, landing: str | None = None) -> Settin
     if keep not in ("yes", "no", "true", "false", "1", "0"):
         raise SettingsError(f"STILLWATCH_KEEP_TEXT is {keep!r}; it takes yes or no")
     settings = Settings(
-        lake=_folder("lake", where),
-        landing=_folder("landing folder", path) if (path := variable("LANDING", landing)) else None,
+        lake=place_of("lake", where),
+        landing=place_of("landing folder", path)
+        if (path := variable("LANDING", landing))
+        else None,
         engine=engine,
         keep_text=keep in ("yes", "true", "1"),
         mlflow_tracking_uri=variable("MLFLOW_TRACKING_URI"),

@@ -48,12 +48,12 @@ def test_run_lists_every_step():
     [
         (("night", "--date", "2026-05-01"), "no lake: give --lake DIR or set STILLWATCH_LAKE"),
         (
-            ("night", "--date", "2026-05-01", "--lake", "s3://bucket/lake"),
-            "the lake 's3://bucket/lake' is an address",
+            ("night", "--date", "2026-05-01", "--lake", "s3://bucket/lake", "--landing", "x"),
+            "which can't hold the model registry's database: set STILLWATCH_MLFLOW_TRACKING_URI",
         ),
         (
             ("night", "--date", "2026-05-01", "--lake", "x", "--landing", "gs://bucket/landing"),
-            "the landing folder 'gs://bucket/landing' is an address",
+            "the landing folder 'gs://bucket/landing' is an address of a kind that nothing here",
         ),
         (("status", "--lake", "/nonexistent/lake"), "is no lake of Stillwatch"),
         (("report", "--lake", "/nonexistent/lake"), "is no lake of Stillwatch"),

@@ -10,6 +10,7 @@ GOOD_PLACES = (
     "/srv/lake/",
     "/mnt/c/Users/ana@example.org/lake",
     "/data/v1..v2/lake",
+    "s3://stillwatch-prod.eu/lake",
 )
 BAD_PLACES = (
     "lake",
@@ -23,7 +24,13 @@ BAD_PLACES = (
     "/..",
     "/../etc",
     "file:///etc",
-    "s3://bucket/lake",
+    "s3://bucket",
+    "s3:///lake",
+    "s3://key:secret@bucket/lake",
+    "s3://bucket/../lake",
+    "s3://bucket/$(touch x)",
+    "s3a://bucket/lake",
+    "gs://bucket/lake",
     "http://example.org/lake",
     "/srv/lake\n",
     "/srv/lake\n--date",

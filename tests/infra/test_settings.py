@@ -8,7 +8,6 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,11 +38,24 @@ def words_of(*folders: str) -> set[str]:
     return {n.value for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
 
 
-@pytest.mark.parametrize("commented", [False, True])
-def test_sparks_delta_is_the_locked_one(commented):
-    packages = spark_settings(commented)["spark.jars.packages"].split(",")
+def test_sparks_delta_is_the_locked_one():
+    packages = spark_settings()["spark.jars.packages"].split(",")
     spark = ".".join(LOCKED["pyspark"].split(".")[:2])
     assert packages[0] == f"io.delta:delta-spark_{spark}_2.13:{LOCKED['delta-spark']}"
+
+
+def test_sparks_way_to_an_object_store_is_that_of_its_hadoop():
+    """The jars that a session of the command's own asks for, and the Hadoop inside pyspark."""
+    from jobs.platform.session import STORE_EXCLUDED, STORE_PACKAGES
+
+    packages = spark_settings()["spark.jars.packages"].split(",")
+    assert packages[1:] == STORE_PACKAGES.split(",")
+    assert spark_settings()["spark.jars.excludes"] == STORE_EXCLUDED
+    pyspark = importlib.util.find_spec("pyspark")
+    assert pyspark and pyspark.submodule_search_locations
+    (client,) = Path(pyspark.submodule_search_locations[0], "jars").glob("hadoop-client-api-*.jar")
+    hadoop = client.stem.removeprefix("hadoop-client-api-")
+    assert f"org.apache.hadoop:hadoop-aws:{hadoop}" in packages
 
 
 def test_spark_works_as_the_jobs_expect():

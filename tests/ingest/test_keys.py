@@ -14,6 +14,7 @@ from landing_days import KEY_HEX, LandingDays, ingest, request
 
 from jobs.platform.errors import SettingsError
 from jobs.platform.keys import TokenKey, load_key, require_key_of_lake, rotate_key
+from jobs.platform.storage import Place
 
 OTHER_HEX = "a5" * 32
 
@@ -90,15 +91,15 @@ def test_no_key_can_be_made_where_there_is_no_folder_for_one(tmp_path, monkeypat
 
 def test_a_lake_takes_its_first_key_and_refuses_another_until_rotated(tmp_path):
     mine, other = (TokenKey(bytes.fromhex(text)) for text in (KEY_HEX, OTHER_HEX))
-    require_key_of_lake(tmp_path, mine)
-    require_key_of_lake(tmp_path, mine)
+    require_key_of_lake(Place(str(tmp_path)), mine)
+    require_key_of_lake(Place(str(tmp_path)), mine)
     with pytest.raises(SettingsError, match="rotate-key"):
-        require_key_of_lake(tmp_path, other)
-    assert rotate_key(tmp_path, other) == mine.id
-    require_key_of_lake(tmp_path, other)
+        require_key_of_lake(Place(str(tmp_path)), other)
+    assert rotate_key(Place(str(tmp_path)), other) == mine.id
+    require_key_of_lake(Place(str(tmp_path)), other)
     with pytest.raises(SettingsError, match=f"made with key {other.id}"):
-        require_key_of_lake(tmp_path, mine)
-    assert rotate_key(tmp_path, other) is None
+        require_key_of_lake(Place(str(tmp_path)), mine)
+    assert rotate_key(Place(str(tmp_path)), other) is None
     kept = json.loads((tmp_path / "_stillwatch" / "keys.json").read_text())
     assert kept == {"key_ids": [mine.id, other.id]}
     assert KEY_HEX not in (tmp_path / "_stillwatch" / "keys.json").read_text()
@@ -110,7 +111,7 @@ def test_a_damaged_memory_of_keys_is_one_line(tmp_path):
     for text in ("", "[]", "{", '{"key_ids": 3}'):
         (folder / "keys.json").write_text(text)
         with pytest.raises(SettingsError, match="is damaged"):
-            require_key_of_lake(tmp_path, TokenKey(bytes.fromhex(KEY_HEX)))
+            require_key_of_lake(Place(str(tmp_path)), TokenKey(bytes.fromhex(KEY_HEX)))
 
 
 def test_another_key_writes_nothing_and_a_rotated_one_writes_its_own_tokens(session, tmp_path):
@@ -119,7 +120,7 @@ def test_another_key_writes_nothing_and_a_rotated_one_writes_its_own_tokens(sess
     first = ingest(session, landing.root, tmp_path / "lake").requests()["r1"]
     with pytest.raises(SettingsError):
         ingest(session, landing.root, tmp_path / "lake", key=OTHER_HEX)
-    rotate_key(tmp_path / "lake", TokenKey(bytes.fromhex(OTHER_HEX)))
+    rotate_key(Place(str(tmp_path / "lake")), TokenKey(bytes.fromhex(OTHER_HEX)))
     again = ingest(session, landing.root, tmp_path / "lake", key=OTHER_HEX).requests()["r1"]
     assert again["key_id"] != first["key_id"]
     for name in ("address_token", "network_token", "user_agent_token", "tls_token", "prompt_key",

@@ -1,0 +1,46 @@
+"""Into how many pieces a cluster cuts the work: from the bytes of the day, not from a constant.
+
+A cluster's engine needs an upper bound of pieces before it knows what a stage will write; adaptive
+execution then joins those that turn out small. The engine in this process needs none: there a
+piece is a core. docs/scale.md has the arithmetic.
+"""
+
+from __future__ import annotations
+
+import os
+
+#: What one task of a cluster should hold: quick to do again, and small beside an executor's
+#: memory when it is unpacked. infra/spark/spark-defaults.conf joins pieces up to the same size.
+PIECE_BYTES = 64 * 1024 * 1024
+#: Bytes of a shuffle for each byte that a step reads from compressed files, at most.
+SHUFFLED_PER_READ = 4
+#: Every task that writes a shuffle leaves a block for each piece: past this many, blocks are too
+#: small to fetch and too many to keep track of, and pieces grow instead, which spill to disk.
+MOST_PIECES = 20_000
+#: Landing bytes that one task reads: packed lines take ten times their size to unpack.
+READING_BYTES = 32 * 1024 * 1024
+#: Tasks that read files at a time on one machine: more than one a core, since files differ in
+#: size.
+TASKS_PER_CORE = 2
+
+
+def shuffle_pieces(read_bytes: int) -> int:
+    """Pieces of a shuffle for a step that reads so many bytes; never fewer than cores here."""
+    wanted = -(-read_bytes * SHUFFLED_PER_READ // PIECE_BYTES)
+    return min(MOST_PIECES, max(_cores(), wanted))
+
+
+def reading_tasks(units: int, landed_bytes: int, engine: str) -> int:
+    """Tasks to read a day's files in.
+
+    Each task holds a batch of every operator and its own open file. The engine in this process
+    runs all of them at once, so there memory follows their number, which must not follow the day;
+    a cluster runs as many as it has cores, and the others wait.
+    """
+    here = TASKS_PER_CORE * _cores()
+    wanted = here if engine == "sail" else max(here, -(-landed_bytes // READING_BYTES))
+    return min(units, wanted)
+
+
+def _cores() -> int:
+    return os.cpu_count() or 1
