@@ -16,6 +16,7 @@ from jobs.ingest.duplicates import without_duplicates
 from jobs.ingest.treatment import key_hash
 from jobs.platform.lake import Lake
 from jobs.platform.settings import Settings
+from jobs.platform.storage import Place
 
 DAYS = [NIGHT - dt.timedelta(days=n) for n in range(5)]
 
@@ -107,7 +108,7 @@ def test_as_a_naive_reader_would(session, tmp_path, fill, days):
         frame = frame.orderBy(F.xxhash64("request_id", "line")).withColumn(
             "key_hash", key_hash(REQUESTS)
         )
-        found, places = without_duplicates(lake, REQUESTS, frame, date, root)
+        found, places = without_duplicates(lake, REQUESTS, frame, date, Place(str(root)))
         assert {(row["file_no"], row["line"]) for row in places.to_pylist()} == doubled
         ids_found = found.select("request_id").toArrow()["request_id"].to_pylist()
         assert sorted(ids_found) == sorted(kept[-1])
@@ -120,6 +121,6 @@ def test_unequal_ids_of_one_hash_are_no_duplicates(session, tmp_path):
         "file_no int, line long, request_id string, key_hash long",
     )
     lake = Lake(Settings(lake=str(tmp_path / "lake")), session)
-    found, places = without_duplicates(lake, REQUESTS, frame, NIGHT, tmp_path)
+    found, places = without_duplicates(lake, REQUESTS, frame, NIGHT, Place(str(tmp_path)))
     assert places.to_pylist() == [{"file_no": 0, "line": 3}]
     assert found.count() == 2
