@@ -150,7 +150,7 @@ class LocalCluster:
     @property
     def variables(self) -> dict[str, str]:
         """What a command, a submission or Airflow needs to use it."""
-        return {
+        store = {
             "AWS_ENDPOINT_URL": self.store_url,
             "AWS_REGION": "us-east-1",
             # The store takes anything, but the clients want something.
@@ -159,6 +159,10 @@ class LocalCluster:
             "STILLWATCH_LANDING": f"s3://{BUCKET}/landing",
             "STILLWATCH_LAKE": f"s3://{BUCKET}/lake",
             "STILLWATCH_MLFLOW_TRACKING_URI": str(self.home / "registry"),
+        }
+        if not self.workers:
+            return store
+        return store | {
             "STILLWATCH_SPARK_MASTER": self.spark_master,
             "STILLWATCH_SPARK_PROPERTIES": str(self.properties),
             "AIRFLOW_CONN_SPARK_DEFAULT": json.dumps({
@@ -272,7 +276,8 @@ HOME = click.option(
 
 @cli.command("start")
 @HOME
-@click.option("--workers", type=click.IntRange(0), default=2, show_default=True)
+@click.option("--workers", type=click.IntRange(0), default=2, show_default=True,
+              help="0: the object store alone.")  # fmt: skip
 @click.option("--cores", type=click.IntRange(1), default=1, show_default=True, help="Of a worker.")
 @click.option("--memory", default="2g", show_default=True, help="Of a worker's executor.")
 def start_command(home: Path, workers: int, cores: int, memory: str) -> None:
@@ -281,7 +286,8 @@ def start_command(home: Path, workers: int, cores: int, memory: str) -> None:
     cluster.start()
     for name, value in cluster.variables.items():
         click.echo(f"export {name}={shlex.quote(value)}")
-    click.echo(f"# {shlex.join(cluster.submission('night', '--date', 'YYYY-MM-DD'))}")
+    if workers:
+        click.echo(f"# {shlex.join(cluster.submission('night', '--date', 'YYYY-MM-DD'))}")
 
 
 @cli.command("put")

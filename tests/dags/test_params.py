@@ -137,7 +137,11 @@ class TestPlace:
         assert place({"lake": "/other"}, "lake") == "/other"
         assert place({"lake": None}, "lake") == "/srv/lake"
 
-    @pytest.mark.parametrize("value", [None, "", "build/lake"])
+    def test_a_lake_may_lie_in_an_object_store(self, place, monkeypatch):
+        monkeypatch.setenv("STILLWATCH_LAKE", "s3://bucket/lake")
+        assert place({"lake": None}, "lake") == "s3://bucket/lake"
+
+    @pytest.mark.parametrize("value", [None, "", "build/lake", "gs://bucket/lake"])
     def test_nothing_usable_is_an_error_that_names_both_ways(self, place, monkeypatch, value):
         if value is not None:
             monkeypatch.setenv("STILLWATCH_LAKE", value)
