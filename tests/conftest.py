@@ -35,6 +35,7 @@ NIGHT = dt.date(2026, 5, 3)
 _LONGEST = (
     "tests/engines/test_same_tables.py",
     "tests/dags/test_real_scheduler.py",
+    "tests/cluster/test_same_night.py",
     "tests/spark/",
     "tests/real/",
     "tests/reruns/",
