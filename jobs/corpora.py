@@ -75,7 +75,7 @@ def add(
     key = load_key()
     with open_lake(settings) as lake:
         require_key_of_lake(settings.lake_root, key)
-        counted = count(lake.session, read, column, key)
+        counted = count(lake.session, settings.engine, read, column, key)
         if counted.prompts < LEAST_PROMPTS:
             raise StillwatchError(
                 f"{file} holds too few prompts with text ({counted.prompts}): a corpus takes "
@@ -94,7 +94,7 @@ def known(settings: Settings) -> list[dict[str, Any]]:
         StillwatchError: there is no such lake.
     """
     lake = Lake(settings)
-    if not (settings.lake_root / "_stillwatch").is_dir():
+    if not (settings.lake_root / "_stillwatch").is_folder():
         raise StillwatchError(f"{settings.lake} is no lake of Stillwatch: check --lake")
     if not lake.exists("corpora"):
         return []
@@ -104,7 +104,9 @@ def known(settings: Settings) -> list[dict[str, Any]]:
     return [row for _, row in sorted(latest.items())]
 
 
-def count(session: SparkSession, file: LandingFile, column: str, key: TokenKey) -> Counted:
+def count(
+    session: SparkSession, engine: str, file: LandingFile, column: str, key: TokenKey
+) -> Counted:
     """Sketch and count the prompts of one file, in the engine.
 
     Raises:
@@ -118,7 +120,7 @@ def count(session: SparkSession, file: LandingFile, column: str, key: TokenKey) 
     if not file.row_groups and file.shape != "lines":
         return Counted(0, 0, [0] * len(WORDS))
     source = _source(column)
-    texts = raw_texts(session, source, [file], ["line", "problem", "value", column])
+    texts = raw_texts(session, engine, source, [file], ["line", "problem", "value", column])
     assert texts is not None
     read = texts.select("line", _fault(column, file).alias("fault"), F.col(column).alias("prompt"))
     sketched = with_sketch(

@@ -141,12 +141,10 @@ def watched(words: list[str], log: Path) -> tuple[float, float, int]:
     """Run the command; seconds, CPU seconds, and the most it and its children had resident."""
     command = Path(sys.executable).with_name("stillwatch")
     started, peak, cpu = time.perf_counter(), 0, 0.0
-    with (
-        log.open("a") as said,
-        subprocess.Popen([command, *words], stderr=said, stdout=said) as run,
-    ):
-        process = psutil.Process(run.pid)
-        while run.poll() is None:
+    with log.open("a") as said:
+        ran = subprocess.Popen([command, *words], stderr=said, stdout=said)
+        process = psutil.Process(ran.pid)
+        while ran.poll() is None:
             try:
                 family = [process, *process.children(recursive=True)]
                 peak = max(peak, sum(one.memory_info().rss for one in family))

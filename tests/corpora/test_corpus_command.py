@@ -30,7 +30,7 @@ PROMPTS = ["Who painted the ceiling?", "  ", "", "Who   PAINTED the 12 ceilings?
 
 
 def counted(session: SparkSession, path: Path, column: str = "prompt") -> corpora.Counted:
-    return corpora.count(session, corpora.described(path, column), column, KEY)
+    return corpora.count(session, "sail", corpora.described(path, column), column, KEY)
 
 
 def lines(path: Path, rows: list[Any]) -> Path:
