@@ -43,7 +43,7 @@ START_SECONDS = 60
 SHORT_RUN = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 
 
-class LocalClusterError(Exception):
+class LocalClusterError(click.ClickException):
     """Shown as one line."""
 
 
@@ -322,19 +322,5 @@ def stop_command(home: Path) -> None:
     click.echo(f"{LocalCluster(home).stop()} processes ended")
 
 
-def main() -> None:
-    try:
-        cli(standalone_mode=False)
-    except click.ClickException as wrong:
-        wrong.show()
-        sys.exit(wrong.exit_code)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped", err=True)
-        sys.exit(130)
-    except LocalClusterError as failed:
-        click.echo(failed, err=True)
-        sys.exit(1)
-
-
 if __name__ == "__main__":
-    main()
+    cli()

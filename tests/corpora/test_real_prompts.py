@@ -72,7 +72,9 @@ class Real:
                 path.write_text(
                     "".join(json.dumps(rows[at]) + "\n" for at in np.flatnonzero(known))
                 )
-                found = corpora.count(session, "sail", corpora.described(path, "prompt"), "prompt", KEY)
+                found = corpora.count(
+                    session, "sail", corpora.described(path, "prompt"), "prompt", KEY
+                )
                 reference = reference_of(np.array(found.words), found.prompts)
                 self.corpora.append(Corpus(family, KINDS[family], reference))
             held = [row for row, taken in zip(rows, known, strict=True) if not taken]
