@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jobs.campaigns.corpora import last_added
 from jobs.catalog.campaign_tables import CORPORA
 from jobs.catalog.landing import LandingColumn, Source
 from jobs.catalog.measures import MEASURES, WORDS
@@ -99,9 +100,7 @@ def known(settings: Settings) -> list[dict[str, Any]]:
     if not lake.exists("corpora"):
         return []
     own = key_of_lake(settings.lake_root)
-    rows = lake.rows("corpora").sort_by("date").to_pylist()
-    latest = {row["name"]: row | {"usable": row["key_id"] == own} for row in rows}
-    return [row for _, row in sorted(latest.items())]
+    return [row | {"usable": row["key_id"] == own} for row in last_added(lake).values()]
 
 
 def count(

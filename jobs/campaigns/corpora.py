@@ -10,7 +10,7 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,13 +48,12 @@ def known_corpora(lake: Lake, date: dt.date, window_days: int) -> list[Corpus]:
     Left out, with a warning, where the window's prompts were not all sketched with the corpus's
     key: under another key the same word falls into another bucket.
     """
-    rows = lake.rows("corpora", None, date).sort_by("date").to_pylist()
-    latest = {row["name"]: row for row in rows}
+    latest = last_added(lake, date)
     if not latest:
         return []
     keys = _keys_of(lake, date - dt.timedelta(days=window_days - 1), date)
     known = []
-    for name, row in sorted(latest.items()):
+    for name, row in latest.items():
         if keys - {row["key_id"]} or len(row["words"]) != WORD_BUCKETS:
             logger.warning(
                 "corpus %s is left out on %s: it was sketched in another way than prompts of the "
@@ -65,6 +64,12 @@ def known_corpora(lake: Lake, date: dt.date, window_days: int) -> list[Corpus]:
         words = np.array(row["words"], np.int64)
         known.append(Corpus(name, row["kind"], reference_of(words, row["prompts"])))
     return known
+
+
+def last_added(lake: Lake, date: dt.date | None = None) -> dict[str, dict[str, Any]]:
+    """Rows of `corpora` by name, in order: each corpus as it was last added, until the date."""
+    rows = lake.rows("corpora", None, date).sort_by("date").to_pylist()
+    return dict(sorted({row["name"]: row for row in rows}.items()))
 
 
 def _keys_of(lake: Lake, first: dt.date, date: dt.date) -> set[str]:

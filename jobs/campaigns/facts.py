@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from scipy import sparse
 from scipy.stats import chi2
 
 from jobs.campaigns.corpora import Corpus, explained
@@ -281,14 +282,16 @@ def _unevenness(daily: Floats) -> float:
     return float((high - low) / 1.349 / middle * bound)
 
 
-def _places(evidence: Evidence, members: Ints, common: NDArray[np.bool_]) -> dict[str, float]:
-    """Where members work beside where they signed up; `common` are the tokens of the group's own.
+def _places(
+    evidence: Evidence, rows: sparse.csr_matrix, row: Ints, common: NDArray[np.bool_]
+) -> dict[str, float]:
+    """Where members work beside where they signed up: `rows` are what they carry, `row` the member
+    of each entry, `common` the tokens of the group's own.
 
     A campus, a firm or an event signs up where it works. Who poses as many customers signs up from
     as many homes, and works from machines that nobody else uses.
     """
-    rows = evidence.carried[members]
-    row = np.repeat(np.arange(len(members)), np.diff(rows.indptr))
+    members = rows.shape[0]
     kind = evidence.token_kind[rows.indices]
 
     def of(name: str) -> NDArray[np.bool_]:
@@ -299,9 +302,9 @@ def _places(evidence: Evidence, members: Ints, common: NDArray[np.bool_]) -> dic
     works = in_row ^ evidence.token_hash[rows.indices]
     signed_up = of("signup_network") & np.isin(works, works[of("network")])
     together = np.bincount(rows.indices[signed_up], minlength=rows.shape[1])
-    open_ = np.zeros(len(members), bool)
-    open_[row[signed_up & (together[rows.indices] >= min(_COMMON, len(members)))]] = True
-    own = np.zeros(len(members), bool)
+    open_ = np.zeros(members, bool)
+    open_[row[signed_up & (together[rows.indices] >= min(_COMMON, members))]] = True
+    own = np.zeros(members, bool)
     own[row[of("address") & common[rows.indices]]] = True
     return {"open_place": float(open_.mean()), "hidden_place": float((own & ~open_).mean())}
 
@@ -361,7 +364,7 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
         np.bincount(row[of_address], weights=rows.data[of_address], minlength=len(members)) / sent
     )
     out["roster"] = float(((away > 0) & (away <= _AWAY)).mean())
-    out |= _places(evidence, members, common)
+    out |= _places(evidence, rows, row, common)
     # Members with a system prompt that no other member has: each a product of its own.
     code_sp = KINDS.index("system_prompt")
     alike = (kind_of == code_sp) & (inside[rows.indices] > 1)

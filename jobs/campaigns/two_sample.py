@@ -59,19 +59,24 @@ def words_differ(words: Ints, prompts: Ints) -> float:
         words: prompts with a word of each bucket, members x buckets.
         prompts: prompts of each member.
     """
-    has = words.astype(np.float64)
-    count = np.repeat(prompts.astype(np.float64)[:, None], words.shape[1], axis=1)
-    count[has > _TEMPLATE * count] = 0.0
+    has, count = _own_words(words, prompts)
     return between(count, has, has)
 
 
 def profile_of(words: Ints, prompts: Ints) -> Floats:
     """Share of prompts with a word of each bucket: the mean over accounts, each counted once, so
     that the largest customer is not the population; zeros where no account has enough."""
-    told = prompts >= ENOUGH_REQUESTS
-    if not told.any():
+    shares = _shares(words, prompts)
+    if not len(shares):
         return np.zeros(words.shape[1])
-    shares: Floats = (words[told] / prompts[told, None]).mean(axis=0)
+    profile: Floats = shares.mean(axis=0)
+    return profile
+
+
+def _shares(words: Ints, prompts: Ints) -> Floats:
+    """Share of the prompts of each account with enough of them that have a word of each bucket."""
+    told = prompts >= ENOUGH_REQUESTS
+    shares: Floats = words[told] / prompts[told, None].astype(np.float64)
     return shares
 
 
@@ -87,9 +92,8 @@ def discrepancy(words: Ints, prompts: int, profile: Floats) -> float:
     spread = float((profile * (1.0 - profile)).sum())
     if prompts < 2 or spread <= 0:
         return float("nan")
-    has = words.astype(np.float64)
-    own = (has * (has - 1.0)).sum() / (prompts * (prompts - 1.0))
-    return float((own - 2.0 * (has / prompts) @ profile + profile @ profile) / spread)
+    count = np.full(len(words), float(prompts))
+    return distance(words.astype(np.float64), count, Reference(profile, profile**2)) / spread
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,13 @@ def reference_of(words: Ints, prompts: int) -> Reference:
     of which h (h - 1) have the word, give it without (Gretton et al. 2012, eq. 3).
     """
     has = words.astype(np.float64)
-    return Reference(has / prompts, has * (has - 1.0) / (prompts * (prompts - 1.0)))
+    return Reference(has / prompts, _squared(has, np.full(len(has), float(prompts))))
+
+
+def _squared(has: Floats, count: Floats) -> Floats:
+    """The square of a share, without bias: of couples of different prompts, those that both have
+    the word."""
+    return has * (has - 1.0) / (count * (count - 1.0))
 
 
 def without_templates(words: Ints, prompts: Ints) -> tuple[Floats, Floats]:
@@ -119,10 +129,17 @@ def without_templates(words: Ints, prompts: Ints) -> tuple[Floats, Floats]:
         words: members x buckets.
         prompts: prompts of each member.
     """
+    has, count = _own_words(words, prompts)
+    return has.sum(axis=0), count.sum(axis=0)
+
+
+def _own_words(words: Ints, prompts: Ints) -> tuple[Floats, Floats]:
+    """Both by member and bucket, with zeros where the bucket holds words of the template."""
     has = words.astype(np.float64)
     count = np.repeat(prompts.astype(np.float64)[:, None], words.shape[1], axis=1)
     masked = has > _TEMPLATE * count
-    return np.where(masked, 0.0, has).sum(axis=0), np.where(masked, 0.0, count).sum(axis=0)
+    has[masked] = count[masked] = 0.0
+    return has, count
 
 
 def distance(has: Floats, count: Floats, reference: Reference) -> float:
@@ -135,8 +152,9 @@ def distance(has: Floats, count: Floats, reference: Reference) -> float:
             be left out of all three arguments.
         reference: of the other sample.
     """
-    own = has * (has - 1.0) / (count * (count - 1.0))
-    return float((own - 2.0 * (has / count) * reference.share + reference.squared).sum())
+    return float(
+        (_squared(has, count) - 2.0 * (has / count) * reference.share + reference.squared).sum()
+    )
 
 
 @dataclass(frozen=True)
@@ -151,9 +169,8 @@ class Crowd:
     @staticmethod
     def of(words: Ints, prompts: Ints) -> Crowd:
         """From prompts with a word of each bucket (accounts x buckets), and prompts of each."""
-        told = prompts >= ENOUGH_REQUESTS
-        shares = words[told] / prompts[told, None].astype(np.float64)
-        return Crowd(int(told.sum()), shares.sum(axis=0), shares.T @ shares)
+        shares = _shares(words, prompts)
+        return Crowd(len(shares), shares.sum(axis=0), shares.T @ shares)
 
     def without(self, some: Crowd) -> Crowd:
         """The others: a group that is compared with a crowd of which it is part pulls it near."""
