@@ -31,6 +31,7 @@ from jobs.platform.settings import Settings
 from jobs.simulator import CampaignPlan, WorldSettings, build_world
 from jobs.simulator.truth import write_truth
 from jobs.simulator.world import Tally, World, simulate_day
+from tests.bench.measure import resident, used
 from tests.bench.nights import table_sizes
 
 START = dt.date(2026, 5, 1)
@@ -145,12 +146,8 @@ def watched(words: list[str], log: Path) -> tuple[float, float, int]:
         ran = subprocess.Popen([command, *words], stderr=said, stdout=said)
         process = psutil.Process(ran.pid)
         while ran.poll() is None:
-            try:
-                family = [process, *process.children(recursive=True)]
-                peak = max(peak, sum(one.memory_info().rss for one in family))
-                cpu = max(cpu, sum(sum(one.cpu_times()[:2]) for one in family))
-            except psutil.NoSuchProcess:
-                pass
+            peak = max(peak, resident(process))
+            cpu = max(cpu, used(process).cpu_seconds)
             time.sleep(_SAMPLE_SECONDS)
     if ran.returncode != 0:
         raise click.ClickException(f"stillwatch {words[0]} ended with {ran.returncode}: see {log}")
@@ -159,9 +156,8 @@ def watched(words: list[str], log: Path) -> tuple[float, float, int]:
 
 def steps_of(settings: Settings, date: dt.date) -> dict[str, float]:
     """Seconds of each step of the night, as the run log has them."""
-    log = Lake(settings).rows("run_log", None, None, ["date", "step", "seconds", "outcome"])
-    rows = [row for row in log.to_pylist() if row["date"] == date and row["outcome"] == "done"]
-    return {row["step"]: row["seconds"] for row in rows}
+    log = Lake(settings).rows("run_log", date, date, ["step", "seconds", "outcome"])
+    return {row["step"]: row["seconds"] for row in log.to_pylist() if row["outcome"] == "done"}
 
 
 def keep(folder: Path, day: int, tally: Tally) -> None:

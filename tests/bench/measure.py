@@ -127,7 +127,7 @@ def run_apart(entry: str, folder: Path, options: Mapping[str, Any]) -> Measured:
         watched = psutil.Process(process.pid)
         samples: list[tuple[float, int]] = []
         while process.poll() is None:
-            samples.append((time.time(), _resident(watched)))
+            samples.append((time.time(), resident(watched)))
             own = max(own, used(watched).cpu_seconds)
             time.sleep(_SAMPLE_SECONDS)
         seconds = time.perf_counter() - started
@@ -209,7 +209,7 @@ def _bytes(process: psutil.Process) -> list[int]:
     return [*passed, io.read_bytes, io.write_bytes]
 
 
-def _resident(process: psutil.Process) -> int:
+def resident(process: psutil.Process) -> int:
     total = 0
     for one in _tree(process):
         try:
