@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 DELTA_PACKAGE = "io.delta:delta-spark_4.2_2.13:"
 #: What Spark needs for an object store: the Hadoop that it was built with, and of the AWS SDK the
 #: version that this Hadoop wants, but only the parts that it uses: 18 MB, where the bundle that it
-#: asks for has 674. infra/spark/object-store.conf names the same.
+#: asks for has 674. infra/spark/spark-defaults.conf names the same.
 STORE_PACKAGES = ",".join(
     ["org.apache.hadoop:hadoop-aws:3.5.0"]
     + [f"software.amazon.awssdk:{part}:2.35.4" for part in ("s3", "s3-transfer-manager", "sts")]
