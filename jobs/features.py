@@ -28,6 +28,8 @@ from jobs.catalog.measures import (
     WINDOWS,
     still_remembered,
 )
+from jobs.platform.parts import Parts
+from jobs.platform.sizing import GROUPED_ROWS, parts
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
@@ -37,6 +39,12 @@ if TYPE_CHECKING:
 OWN_SHARE = 0.25
 #: A template that more accounts use than this is a common phrase.
 COMMON_TEMPLATE_ACCOUNTS = 1_000
+#: How an account's figures of several parts make one.
+_MERGED = {"tokens": F.sum, "fan": F.min, "share": F.sum}
+_TEMPLATE_MERGED = {
+    "template_count": F.sum, "template_top": F.max, "template_prompts": F.sum,
+    "template_shared": F.sum, "template_fan": F.min,
+}  # fmt: skip
 #: Names that the features' SQL reads, and `evaluated` itself. Each further aggregate costs an
 #: engine milliseconds to plan, on the smallest day as on the largest.
 READ_NAMES = frozenset(
@@ -53,17 +61,23 @@ def run(lake: Lake, date: dt.date) -> None:
     accounts = lake.night("accounts", date)
     members = lake.night("campaign_members", date)
     campaigns = lake.night("campaigns", date)
-    wide = reduce(
-        lambda left, right: left.join(right, "account_id", "left"),
-        (
-            windows(daily, date, READ_NAMES),
-            shared(indicators, date),
-            shared_templates(templates, date),
-            account_record(accounts),
-            campaign_of(campaigns, members),
-        ),
-    ).withColumn("date", F.lit(date))
-    lake.write_night("account_features", date, evaluated(wide, unavailable_columns(lake, date)))
+    tokens, phrases = (
+        parts(lake.count(name, date, shared_first), GROUPED_ROWS, lake.settings.engine)
+        for name in ("account_indicators", "account_templates")
+    )
+    with Parts(lake, "features") as staged:
+        wide = reduce(
+            lambda left, right: left.join(right, "account_id", "left"),
+            (
+                windows(daily, date, READ_NAMES),
+                shared(indicators, date, staged, tokens),
+                shared_templates(templates, date, staged, phrases),
+                account_record(accounts),
+                campaign_of(campaigns, members),
+            ),
+        ).withColumn("date", F.lit(date))
+        made = evaluated(wide, unavailable_columns(lake, date))
+        lake.write_night("account_features", date, made)
 
 
 def unavailable_columns(lake: Lake, date: dt.date) -> frozenset[str]:
@@ -105,30 +119,59 @@ def windows(daily: DataFrame, date: dt.date, wanted: Collection[str] | None = No
     )
 
 
-def shared(indicators: DataFrame, date: dt.date) -> DataFrame:
+def shared(indicators: DataFrame, date: dt.date, staged: Parts, number: int = 1) -> DataFrame:
     """For each kind and window: tokens used, requests on shared tokens, and the fewest accounts
-    on a token that carries OWN_SHARE of the account's requests of that kind."""
+    on a token that carries OWN_SHARE of the account's requests of that kind.
+
+    All accounts of a token are in one part of `number`, and what an account has in each part
+    merges.
+    """
     indicators = indicators.where(still_remembered(date))
     # Tokens by number: half the memory of their texts, and among a hundred million of them two
     # share a number on one night in thousands.
-    numbered = indicators.withColumn("token", F.xxhash64("token"))
-    requests = [
+    numbered = indicators.select(
+        "account_id", "kind", "date", "requests", F.xxhash64("token").alias("token")
+    )
+    totals = (
+        indicators.groupBy("account_id", "kind")
+        .agg(*_requests(date))
+        .withColumnsRenamed({f"requests_{days}d": f"total_{days}d" for days in FEATURE_WINDOWS})
+    )
+    if number > 1:
+        totals = staged.filed("totals", totals)
+    by_kind = staged.gathered(
+        "kinds",
+        [_by_kind(p, totals, date) for p in staged.split("tokens", numbered, "token", number)],
+    )
+    columns = []
+    for indicator in INDICATORS:
+        if indicator.origin != "requests":
+            continue
+        for days, figure in product(indicator.windows, ("tokens", "fan", "share")):
+            name = f"{figure}_{days}d"
+            value = _MERGED[figure](F.when(F.col("kind") == indicator.kind, F.col(name)))
+            if figure == "tokens":
+                value = F.coalesce(value, F.lit(0))
+            columns.append(value.alias(f"{indicator.kind}_{name}"))
+    return by_kind.groupBy("account_id").agg(*columns)
+
+
+def _requests(date: dt.date) -> list[Column]:
+    return [
         F.coalesce(F.sum(F.when(_within(days, date), F.col("requests"))), F.lit(0)).alias(
             f"requests_{days}d"
         )
         for days in FEATURE_WINDOWS
     ]
-    used = numbered.groupBy("account_id", "kind", "token").agg(*requests)
+
+
+def _by_kind(numbered: DataFrame, totals: DataFrame, date: dt.date) -> DataFrame:
+    """Six figures for each account and kind, of few rows, before there is a column for each."""
+    used = numbered.groupBy("account_id", "kind", "token").agg(*_requests(date))
     spread = _spread(used, ["kind", "token"])
-    totals = (
-        indicators.groupBy("account_id", "kind")
-        .agg(*requests)
-        .withColumnsRenamed({f"requests_{days}d": f"total_{days}d" for days in FEATURE_WINDOWS})
-    )
     known = used.join(spread, ["kind", "token"], "left").join(
         totals, ["account_id", "kind"], "inner"
     )
-    # By kind first, six figures of each row; then a column for each kind, of few rows.
     figures: dict[str, Column] = {}
     for days in FEATURE_WINDOWS:
         there = F.col(f"requests_{days}d") > 0
@@ -141,20 +184,9 @@ def shared(indicators: DataFrame, date: dt.date) -> DataFrame:
                 F.when(there & (fan > 1), F.col(f"requests_{days}d")).when(there, 0)
             ),
         }
-    by_kind = known.groupBy("account_id", "kind").agg(
+    return known.groupBy("account_id", "kind").agg(
         *(figure.alias(name) for name, figure in figures.items())
     )
-    columns = []
-    for indicator in INDICATORS:
-        if indicator.origin != "requests":
-            continue
-        for days, figure in product(indicator.windows, ("tokens", "fan", "share")):
-            name = f"{figure}_{days}d"
-            value = F.max(F.when(F.col("kind") == indicator.kind, F.col(name)))
-            if figure == "tokens":
-                value = F.coalesce(value, F.lit(0))
-            columns.append(value.alias(f"{indicator.kind}_{name}"))
-    return by_kind.groupBy("account_id").agg(*columns)
 
 
 def _spread(used: DataFrame, keys: list[str]) -> DataFrame:
@@ -176,9 +208,28 @@ def _fan(days: int) -> Column:
     return F.coalesce(F.col(f"fan_{days}d"), F.lit(1))
 
 
-def shared_templates(templates: DataFrame, date: dt.date) -> DataFrame:
-    """TEMPLATE_STATISTICS of each account over each window."""
-    numbered = templates.withColumn("template_key", F.xxhash64("template_key"))
+def shared_templates(
+    templates: DataFrame, date: dt.date, staged: Parts, number: int = 1
+) -> DataFrame:
+    """TEMPLATE_STATISTICS of each account over each window; parts are as those of `shared`."""
+    numbered = templates.select(
+        "account_id", "date", "requests", "prompts",
+        F.xxhash64("template_key").alias("template_key"),
+    )  # fmt: skip
+    made = [
+        _of_templates(p, date) for p in staged.split("templates", numbered, "template_key", number)
+    ]
+    if number == 1:
+        return made[0]
+    names = {name: _TEMPLATE_MERGED[name.rsplit("_", 1)[0]] for name in made[0].columns[1:]}
+    return (
+        staged.gathered("used", made)
+        .groupBy("account_id")
+        .agg(*(merged(name).alias(name) for name, merged in names.items()))
+    )
+
+
+def _of_templates(numbered: DataFrame, date: dt.date) -> DataFrame:
     used = numbered.groupBy("account_id", "template_key").agg(
         *(
             F.coalesce(F.sum(F.when(_within(days, date), F.col(name))), F.lit(0)).alias(

@@ -16,6 +16,8 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.catalog.measures import INDICATORS, MEASURES, Indicator
+from jobs.platform.parts import Parts, part_of
+from jobs.platform.sizing import GROUPED_REQUESTS, parts
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
@@ -24,8 +26,19 @@ if TYPE_CHECKING:
 def run(lake: Lake, date: dt.date) -> None:
     requests = lake.night("requests", date)
     lake.write_night("account_daily", date, account_daily(requests))
-    lake.write_night("account_indicators", date, account_indicators(requests))
-    lake.write_night("account_templates", date, account_templates(requests))
+    # Groups are by account, so accounts can come one part after another.
+    number = parts(lake.count("requests", date), GROUPED_REQUESTS, lake.settings.engine)
+    for name, rolled in _IN_PARTS:
+        with Parts(lake, "rollup") as staged:
+            frames = [
+                rolled(requests if number == 1 else _of_part(requests, part, number))
+                for part in range(number)
+            ]
+            lake.write_night(name, date, staged.gathered(name, frames))
+
+
+def _of_part(requests: DataFrame, part: int, number: int) -> DataFrame:
+    return requests.where(part_of("account_id", number) == part)
 
 
 def account_daily(requests: DataFrame) -> DataFrame:
@@ -97,3 +110,7 @@ def account_templates(requests: DataFrame) -> DataFrame:
         F.min("first_event").alias("first_event"),
         F.max("last_event").alias("last_event"),
     )
+
+
+#: Tables whose groups are many for each account. `account_daily` has one: it is never too large.
+_IN_PARTS = (("account_indicators", account_indicators), ("account_templates", account_templates))

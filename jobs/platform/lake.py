@@ -379,8 +379,8 @@ class Lake:
                          pc.less_equal(dates, pa.scalar(last)))  # fmt: skip
         return pc.sum(actions.filter(within)["size_bytes"]).as_py() or 0
 
-    def count(self, name: str, date: dt.date) -> int:
-        """Rows of one night, from the statistics in the Delta log."""
+    def count(self, name: str, date: dt.date, first: dt.date | None = None) -> int:
+        """Rows of one night, or of those from `first` on, from the statistics in the Delta log."""
         self.create(name)
         actions = pa.table(self._open(name).get_add_actions(flatten=True))
         total = 0
@@ -390,7 +390,7 @@ class Lake:
                 actions["num_records"].to_pylist(),
                 strict=True,
             ):
-                if partition == date:
+                if (first or date) <= partition <= date:
                     total += records or 0
         return total
 

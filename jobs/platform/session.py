@@ -52,6 +52,9 @@ def _sail() -> Iterator[SparkSession]:
     # A writer holds a whole row group before it writes it, and each task has a writer: the
     # engine's own million rows come to gigabytes on a large day.
     os.environ.setdefault("SAIL_PARQUET__MAX_ROW_GROUP_SIZE", "131072")
+    # Its allocator keeps what is freed for a second, in which a large night frees gigabytes; it
+    # looks here when it is loaded, so before the import.
+    os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10")
     from pysail.spark import SparkConnectServer
     from pyspark.sql import SparkSession
 

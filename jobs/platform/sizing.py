@@ -2,7 +2,8 @@
 
 A cluster's engine needs an upper bound of pieces before it knows what a stage will write; adaptive
 execution then joins those that turn out small. The engine in this process needs none: there a
-piece is a core. docs/scale.md has the arithmetic.
+piece is a core, and all pieces are in memory together, so a night that is too large for it is
+worked through in parts, one after another. docs/scale.md has the arithmetic.
 """
 
 from __future__ import annotations
@@ -22,6 +23,12 @@ READING_BYTES = 32 * 1024 * 1024
 #: Tasks that read files at a time on one machine: more than one a core, since files differ in
 #: size.
 TASKS_PER_CORE = 2
+#: Requests that the engine in this process groups at once.
+GROUPED_REQUESTS = 16_000_000
+#: Rows of a window's tokens or templates that it groups at once.
+GROUPED_ROWS = 4_000_000
+#: Parts that rows are split into at most: each has a writer with a row group of its own.
+MOST_PARTS = 128
 
 
 def shuffle_pieces(read_bytes: int) -> int:
@@ -40,6 +47,12 @@ def reading_tasks(units: int, landed_bytes: int, engine: str) -> int:
     here = TASKS_PER_CORE * _cores()
     wanted = here if engine == "sail" else max(here, -(-landed_bytes // READING_BYTES))
     return min(units, wanted)
+
+
+def parts(rows: int, at_once: int, engine: str) -> int:
+    """Parts to work through so many rows in, one after another. A cluster needs one: its
+    pieces wait for each other, and spill."""
+    return max(1, min(MOST_PARTS, -(-rows // at_once))) if engine == "sail" else 1
 
 
 def _cores() -> int:
