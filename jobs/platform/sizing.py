@@ -23,9 +23,10 @@ READING_BYTES = 32 * 1024 * 1024
 #: Tasks that read files at a time on one machine: more than one a core, since files differ in
 #: size.
 TASKS_PER_CORE = 2
-#: Requests that the engine in this process groups at once.
-GROUPED_REQUESTS = 16_000_000
-#: Rows of a window's tokens or templates that it groups at once.
+#: Requests that the engine in this process groups at once: some 200 bytes each, and up to as much
+#: again that its allocator keeps from the part before.
+GROUPED_REQUESTS = 12_000_000
+#: Rows of a window's tokens or templates that it groups at once: some 250 bytes each.
 GROUPED_ROWS = 4_000_000
 #: Parts that rows are split into at most: each has a writer with a row group of its own.
 MOST_PARTS = 128
