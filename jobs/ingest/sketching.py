@@ -105,11 +105,13 @@ def _words(seed: int) -> Column:
     long_enough = F.filter("_words", lambda word: F.length(word) >= WORD_LETTERS)
     one = F.lit(1).cast("long")
 
-    def bucket(word: Column) -> Column:
-        return F.pmod(F.xxhash64(F.lit(seed), word), F.lit(WORD_BUCKETS)).cast("int")
+    def bit(word: Column) -> Column:
+        bucket = F.pmod(F.xxhash64(F.lit(seed), word), F.lit(WORD_BUCKETS)).cast("int")
+        return F.call_function("shiftleft", one, bucket)
 
+    # All words are hashed at a time; only the bits are put together one after the other.
     return F.aggregate(
-        long_enough,
+        F.transform(long_enough, bit),
         F.lit(0).cast("long"),
-        lambda bits, word: bits.bitwiseOR(F.call_function("shiftleft", one, bucket(word))),
+        lambda bits, other: bits.bitwiseOR(other),
     )
