@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from scipy import sparse
 from scipy.stats import chi2
 
 from jobs.campaigns.corpora import Corpus, explained
@@ -134,18 +133,19 @@ def describe(
     """The figures of each group; `group_of` is each account's group or -1."""
     prompts = evidence.sums["words_known"]
     crowd = Crowd.of(evidence.words, prompts) if corpora else None
-    of_link = np.where(group_of[links.first] == group_of[links.second],
-                       group_of[links.first], -1)  # fmt: skip
-    holds = links.axes >= policy.axis_nats
+    within = np.flatnonzero(group_of[links.first] == group_of[links.second])
+    of_link = group_of[links.first[within]]
+    within = within[np.argsort(of_link, kind="stable")]
+    ends = np.searchsorted(np.sort(of_link), np.arange(-1, len(groups)), side="right")
     described = []
-    for index, members in enumerate(groups):
-        inside = of_link == index
+    for members, low, high in zip(groups, ends[:-1], ends[1:], strict=True):
+        holds = links.axes[within[low:high]] >= policy.axis_nats
         bound = {
-            axis.name: float(holds[inside, at].mean()) if inside.any() else 0.0
+            axis.name: float(holds[:, at].mean()) if len(holds) else 0.0
             for at, axis in enumerate(policy.axes)
         }
         figures = _figures(evidence, people, members)
-        figures["strangers"] = _strangers(holds[inside], figures["roster"], policy)
+        figures["strangers"] = _strangers(holds, figures["roster"], policy)
         figures["teaching_corpus"], nearest = float("nan"), ""
         if crowd is not None:
             figures["teaching_corpus"], nearest = explained(
@@ -283,29 +283,26 @@ def _unevenness(daily: Floats) -> float:
 
 
 def _places(
-    evidence: Evidence, rows: sparse.csr_matrix, row: Ints, common: NDArray[np.bool_]
+    hashes: Ints, token: Ints, kind: Ints, row: Ints, common: NDArray[np.bool_], members: int
 ) -> dict[str, float]:
-    """Where members work beside where they signed up: `rows` are what they carry, `row` the member
-    of each entry, `common` the tokens of the group's own.
+    """Where members work beside where they signed up. Of each entry of what they carry: its token
+    (a place in `hashes` and in `common`, the tokens of the group's own), kind and member.
 
     A campus, a firm or an event signs up where it works. Who poses as many customers signs up from
     as many homes, and works from machines that nobody else uses.
     """
-    members = rows.shape[0]
-    kind = evidence.token_kind[rows.indices]
 
     def of(name: str) -> NDArray[np.bool_]:
         return kind == KINDS.index(name)
 
     # Both kinds of token are made alike: one network has one token.
-    in_row = spread_keys(row)
-    works = in_row ^ evidence.token_hash[rows.indices]
+    works = spread_keys(row) ^ hashes[token]
     signed_up = of("signup_network") & np.isin(works, works[of("network")])
-    together = np.bincount(rows.indices[signed_up], minlength=rows.shape[1])
+    together = np.bincount(token[signed_up], minlength=len(hashes))
     open_ = np.zeros(members, bool)
-    open_[row[signed_up & (together[rows.indices] >= min(_COMMON, members))]] = True
+    open_[row[signed_up & (together[token] >= min(_COMMON, members))]] = True
     own = np.zeros(members, bool)
-    own[row[of("address") & common[rows.indices]]] = True
+    own[row[of("address") & common[token]]] = True
     return {"open_place": float(open_.mean()), "hidden_place": float((own & ~open_).mean())}
 
 
@@ -316,26 +313,28 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
     `<kind>_tokens`: how many such tokens; `<kind>_different`: all its different tokens.
     """
     rows = evidence.carried[members]
-    inside = np.bincount(rows.indices, minlength=rows.shape[1])
-    common = (inside >= min(_COMMON, len(members))) & (inside >= _OWN * evidence.token_accounts)
-    met = inside > 0
+    # Of the tokens that members carry alone, renumbered: a night knows millions of others.
+    tokens, token, inside = np.unique(rows.indices, return_inverse=True, return_counts=True)
+    kind_met = evidence.token_kind[tokens]
+    common = (inside >= min(_COMMON, len(members))) & (
+        inside >= _OWN * evidence.token_accounts[tokens]
+    )
     row = np.repeat(np.arange(len(members)), np.diff(rows.indptr))
-    kind_of = evidence.token_kind[rows.indices].astype(np.int64)
-    hit = common[rows.indices]
+    kind_of = kind_met[token].astype(np.int64)
+    hit = common[token]
     out: dict[str, float] = {}
     variety = evidence.variety[members].sum(axis=0)
     for code, kind in enumerate(KINDS):
         of_kind = kind_of == code
         holders = np.unique(row[of_kind & hit])
-        tokens = int((common & (evidence.token_kind == code)).sum())
-        shared_met = int((met & (evidence.token_kind == code)).sum())
-        different = int(variety[code]) - int(of_kind.sum()) + shared_met
+        met = kind_met == code
+        different = int(variety[code]) - int(of_kind.sum()) + int(met.sum())
         carriers = int((evidence.variety[members][:, code] > 0).sum())
         out[f"{kind}_own"] = len(holders) / len(members)
         out[f"{kind}_holders"] = float(len(holders))
-        out[f"{kind}_tokens"] = float(tokens)
+        out[f"{kind}_tokens"] = float((common & met).sum())
         # Members on the token that most of them have: one purse for all, or many.
-        most = inside[evidence.token_kind == code]
+        most = inside[met]
         out[f"{kind}_one"] = float(most.max()) / len(members) if len(most) else 0.0
         out[f"{kind}_different"] = float(different)
         out[f"{kind}_per_carrier"] = different / carriers if carriers else float("nan")
@@ -346,8 +345,8 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
     on_own = float(rows.data[hit & (kind_of == code)].sum())
     out["own_template_requests"] = on_own / requests
     written = evidence.prompts[members]
-    own_prompts = float(written.data[common[written.indices] & (
-        evidence.token_kind[written.indices] == code)].sum())  # fmt: skip
+    own = tokens[common & (kind_met == code)]
+    own_prompts = float(written.data[np.isin(written.indices, own)].sum())
     out["own_template_new"] = own_prompts / on_own if on_own else float("nan")
     # Purses, phones and mail domains that several members share, none of them all: accounts that
     # pose as many customers. What all share is one customer's.
@@ -364,10 +363,10 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
         np.bincount(row[of_address], weights=rows.data[of_address], minlength=len(members)) / sent
     )
     out["roster"] = float(((away > 0) & (away <= _AWAY)).mean())
-    out |= _places(evidence, rows, row, common)
+    out |= _places(evidence.token_hash[tokens], token, kind_of, row, common, len(members))
     # Members with a system prompt that no other member has: each a product of its own.
     code_sp = KINDS.index("system_prompt")
-    alike = (kind_of == code_sp) & (inside[rows.indices] > 1)
+    alike = (kind_of == code_sp) & (inside[token] > 1)
     own_product = evidence.variety[members][:, code_sp] > 0
     own_product[np.unique(row[alike])] = False
     out["own_products"] = float(own_product.mean())
@@ -376,7 +375,6 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
     out["own_templates"] = float(np.median(own_templates))
     code = KINDS.index("settings")
     of_kind = kind_of == code
-    by_token = np.bincount(rows.indices[of_kind], weights=rows.data[of_kind],
-                           minlength=rows.shape[1])  # fmt: skip
+    by_token = np.bincount(token[of_kind], weights=rows.data[of_kind])
     out["same_settings"] = float(by_token.max()) / requests if of_kind.any() else 0.0
     return out

@@ -21,15 +21,15 @@ Ints = NDArray[np.int64]
 _PARTS = 4
 
 
-def graph_of(links: Links, accounts: int) -> sparse.csr_matrix:
-    """The symmetric adjacency matrix, weights in nats."""
-    graph = sparse.csr_matrix(
-        (
-            np.r_[links.weight, links.weight],
-            (np.r_[links.first, links.second], np.r_[links.second, links.first]),
-        ),
-        shape=(accounts, accounts),
-    )
+def graph_of(
+    links: Links, accounts: int, among: NDArray[np.bool_] | None = None
+) -> sparse.csr_matrix:
+    """The symmetric adjacency matrix, weights in nats, of all links or of these."""
+    first, second, weight = links.first, links.second, links.weight
+    if among is not None:
+        first, second, weight = first[among], second[among], weight[among]
+    ends = np.concatenate([first, second]), np.concatenate([second, first])
+    graph = sparse.csr_matrix((np.concatenate([weight, weight]), ends), shape=(accounts, accounts))
     graph.sort_indices()
     return graph
 
@@ -43,7 +43,9 @@ def find_groups(keys: Ints, links: Links, policy: CampaignPolicy) -> list[Ints]:
     groups: list[Ints] = []
     for level in (FIRM, CIRCLE, LISTED):
         among = free[links.first] & free[links.second] & (links.level <= level)
-        graph = graph_of(links.where(among), len(keys))
+        if not among.any():
+            continue
+        graph = graph_of(links, len(keys), among)
         labels = merge(graph, propagate(graph, keys, policy.rounds))
         found = core_members(graph, labels, policy)
         for members in found:
@@ -60,18 +62,24 @@ def propagate(graph: sparse.csr_matrix, keys: Ints, rounds: int) -> Ints:
     if not len(linked):
         return labels
     parts = [linked[(spread[linked] >> 17) % _PARTS == part] for part in range(_PARTS)]
+    # Whoever has no neighbour that moved wants what it wanted before.
+    ask = np.ones(graph.shape[0], bool)
     for _ in range(rounds):
         changed = 0
         for part in parts:
-            if len(part):
-                new = _heaviest(graph[part], labels, labels[part])
-                changed += int((new != labels[part]).sum())
-                labels[part] = new
+            asked = part[ask[part]]
+            if not len(asked):
+                continue
+            new = _heaviest(graph[asked], labels, labels[asked])
+            moved = asked[new != labels[asked]]
+            labels[asked] = new
+            ask[asked] = False
+            ask[graph[moved].indices] = True
+            changed += len(moved)
         if not changed:
             return labels
     rank = np.empty(len(keys), np.int64)
     rank[np.argsort(spread, kind="stable")] = np.arange(len(keys))
-    # Whoever has no neighbour that moved wants what it wanted before.
     asked = linked
     for _ in range(len(linked) + 1):
         new = _heaviest(graph[asked], labels, labels[asked])
@@ -93,15 +101,16 @@ def _heaviest(rows: sparse.csr_matrix, labels: Ints, own: Ints) -> Ints:
     new = own.copy()
     if not rows.nnz:
         return new
-    row = np.repeat(np.arange(rows.shape[0]), np.diff(rows.indptr))
     accounts = rows.shape[1]
-    code = row * accounts + labels[rows.indices]
-    order = np.argsort(code, kind="stable")
-    code, weight = code[order], rows.data[order]
-    starts = np.flatnonzero(np.r_[True, code[1:] != code[:-1]])
+    # A product with who has which label adds up the weights of each row by label.
+    has = sparse.csr_matrix(
+        (np.ones(accounts), labels, np.arange(accounts + 1)), shape=(accounts, accounts)
+    )
+    by_label = rows @ has
+    row = np.repeat(np.arange(rows.shape[0]), np.diff(by_label.indptr))
+    label = by_label.indices.astype(np.int64)
     # The last digit of a sum must not decide between labels that weigh the same.
-    total = np.round(np.add.reduceat(weight, starts), 9)
-    row, label = code[starts] // accounts, code[starts] % accounts
+    total = np.round(by_label.data, 9)
     first = np.flatnonzero(np.r_[True, row[1:] != row[:-1]])
     heaviest = np.repeat(np.maximum.reduceat(total, first), np.diff(np.r_[first, len(row)]))
     # The own label before any other, then the smallest.

@@ -26,7 +26,7 @@ from jobs.campaigns.lists import (
     share_any,
     some_pieces,
 )
-from jobs.campaigns.pairs import in_common, in_parts, propose
+from jobs.campaigns.pairs import in_common, in_parts, propose, some_entries
 from jobs.campaigns.synchrony import synchrony
 from jobs.catalog.policy import CampaignPolicy
 
@@ -75,15 +75,34 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     lists = lists_of(evidence, policy)
     closed = closed_circle(evidence, lists, policy)
     first, second = propose(evidence, weights.use, lists.carried, closed, policy)
-    found = [
-        _candidates(evidence, weights, lists, closed, first[part], second[part], link_nats, policy)
-        for part in (slice(at, at + _BLOCK) for at in range(0, max(len(first), 1), _BLOCK))
-    ]
-    pairs = Candidates(*(
-        np.concatenate([getattr(some, array.name) for some in found])
-        for array in fields(Candidates)
+    couples = Couples(weights.use, lists.carried)
+    found = []
+    for at in range(0, max(len(first), 1), _BLOCK):
+        a, b = (accounts[at : at + _BLOCK].astype(np.int64) for accounts in (first, second))
+        pairs = _candidates(evidence, weights, lists, closed, a, b, link_nats, policy)
+        found.append(_confirmed(evidence, lists, couples, pairs, policy))
+    # Nothing of the pairs that came to nothing is needed for what follows.
+    del weights, lists, closed, first, second, couples
+    links = Links(*(
+        np.concatenate([getattr(some, array.name) for some, _ in found])
+        for array in fields(Links)
     ))  # fmt: skip
-    carried = ((weights.use + lists.carried) > 0).tocsr()
+    by_content = np.concatenate([content for _, content in found])
+    del found
+    time = synchrony(evidence, links.first, links.second)
+    time_at, time_cap = _axis(policy, "time")
+    links.axes[:, time_at] = np.minimum(time, time_cap)
+    links.kinds[:, -1] = time >= policy.axis_nats
+    weight = links.axes.sum(axis=1)
+    np.maximum(weight, link_nats, out=links.weight)
+    return links.where(by_content | (weight >= link_nats))
+
+
+def _confirmed(
+    evidence: Evidence, lists: Lists, couples: Couples, pairs: Candidates, policy: CampaignPolicy
+) -> tuple[Links, NDArray[np.bool_]]:
+    """The pairs whose traces go together, or that work off one list, before their hours are
+    compared (time and weight are left at zero), and which of them are linked by content alone."""
     # Of several pieces of content any may be the one that goes with the place: rare ones are too
     # few to tell, common ones are everybody's.
     alone = np.flatnonzero(pairs.hopeful & ~pairs.of_list)
@@ -93,20 +112,22 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     tokens = pairs.rarest[tried]
     tokens[len(alone) :, LISTED_CODES] = -1
     tokens[len(alone) :, LISTED_CODES[0]] = np.concatenate(pieces)
-    holds = together(carried, pairs.kind_nats[tried], tokens, pairs.axes[tried], policy)
+    holds = together(couples, pairs.kind_nats[tried], tokens, pairs.axes[tried], policy)
     firm = np.zeros(len(pairs.first), bool)
     firm[tried[holds]] = True
     by_content = pairs.one_list | pairs.circle
     level = np.where(firm, FIRM, np.where(pairs.circle, CIRCLE, LISTED)).astype(np.int8)
     kept = firm | by_content
-    first, second, axes = pairs.first[kept], pairs.second[kept], pairs.axes[kept]
-    time = synchrony(evidence, first, second)
-    time_at, time_cap = _axis(policy, "time")
-    axes[:, time_at] = np.minimum(time, time_cap)
-    weight = axes.sum(axis=1)
-    telling = np.column_stack([pairs.kind_nats[kept] >= policy.axis_nats, time >= policy.axis_nats])
-    links = Links(first, second, np.maximum(weight, link_nats), axes, telling, level[kept])
-    return links.where(by_content[kept] | (weight >= link_nats))
+    telling = pairs.kind_nats[kept] >= policy.axis_nats
+    links = Links(
+        pairs.first[kept],
+        pairs.second[kept],
+        np.zeros(len(telling)),
+        pairs.axes[kept],
+        np.column_stack([telling, np.zeros(len(telling), bool)]),
+        level[kept],
+    )
+    return links, by_content[kept]
 
 
 @dataclass(frozen=True)
@@ -187,18 +208,26 @@ def weights_of(evidence: Evidence, policy: CampaignPolicy) -> Weights:
     rarity = np.log(incidences[evidence.token_kind] / np.maximum(evidence.token_accounts, 1))
     busy = 0.5 * np.log(np.maximum(evidence.variety, 1))
     carried = evidence.carried
-    row = np.repeat(np.arange(carried.shape[0]), np.diff(carried.indptr))
-    kind = evidence.token_kind[carried.indices].astype(np.int64)
     by_use = np.isin(np.arange(len(KINDS)), [KINDS.index(kind) for kind in _BY_USE])
     requests = np.maximum(evidence.sums["requests"], 1).astype(np.float64)
-    share = np.where(by_use[kind], np.minimum(carried.data / requests[row], 1.0), 1.0)
-    alike = (rarity[carried.indices] - 2.0 * busy[row, kind]) * np.sqrt(share)
-    telling = alike >= policy.token_nats
-    use = sparse.csr_matrix(
-        (np.sqrt(np.sqrt(share[telling])), (row[telling], carried.indices[telling])),
-        shape=carried.shape,
+    telling = np.zeros(carried.nnz, bool)
+    weight = np.zeros(carried.nnz)
+
+    def judge(accounts: slice) -> None:
+        part = slice(*carried.indptr[[accounts.start, min(accounts.stop, carried.shape[0])]])
+        count = np.diff(carried.indptr[accounts.start : accounts.stop + 1])
+        row = np.repeat(np.arange(accounts.start, accounts.start + len(count)), count)
+        token = carried.indices[part]
+        kind = evidence.token_kind[token].astype(np.int64)
+        share = np.where(by_use[kind], np.minimum(carried.data[part] / requests[row], 1.0), 1.0)
+        alike = (rarity[token] - 2.0 * busy[row, kind]) * np.sqrt(share)
+        telling[part] = alike >= policy.token_nats
+        weight[part] = np.sqrt(np.sqrt(share))
+
+    in_parts(judge, carried.shape[0])
+    use = some_entries(
+        sparse.csr_matrix((weight, carried.indices, carried.indptr), carried.shape), telling
     )
-    use.sort_indices()
     return Weights(rarity, busy, use)
 
 
@@ -245,7 +274,7 @@ def weigh(
 
 
 def together(
-    carried: sparse.csr_matrix,
+    couples: Couples,
     kind_nats: Floats,
     rarest: Ints,
     axes: Floats,
@@ -265,47 +294,71 @@ def together(
         if of_axis:
             top = np.argmax(kind_nats[:, of_axis], axis=1)
             best[:, at] = rarest[:, of_axis][np.arange(len(axes)), top]
-    accounts, tokens = carried.shape
-    carriers = np.bincount(carried.indices, minlength=tokens)
     row, other = np.nonzero(
         (axes >= policy.axis_nats) & (np.arange(len(policy.axes)) != strongest[:, None])
     )
     one, two = best[row, strongest[row]], best[row, other]
-    swap = carriers[two] < carriers[one]
-    one, two = np.where(swap, two, one), np.where(swap, one, two)
-    codes, place = np.unique(one * tokens + two, return_inverse=True)
-    one, two = codes // tokens, codes % tokens
-    both = _carry_both(carried, one, two)
-    expected = carriers[one] * carriers[two] / accounts
+    both = couples.carry_both(one, two)
+    expected = couples.carriers[one] * couples.carriers[two] / couples.accounts
     ratio = both / np.maximum(expected, 1e-12)
     surprise = np.where(ratio > 1.0, both * np.log(np.maximum(ratio, 1e-12)) - both + expected, 0.0)
-    needed = min(policy.together_nats, 2.0 * math.log(max(accounts, 2)))
+    needed = min(policy.together_nats, 2.0 * math.log(max(couples.accounts, 2)))
     holds = (ratio >= policy.lift) & (surprise >= needed)
     lifted = np.zeros(len(axes), bool)
-    lifted[row[holds[place]]] = True
+    lifted[row[holds]] = True
     return lifted
 
 
-def _carry_both(use: sparse.csr_matrix, one: Ints, two: Ints) -> Ints:
-    """Accounts that carry both tokens of each couple; `one` is the rarer of the two."""
-    by_token = use.tocsc()
-    by_token.sort_indices()
-    incidence = np.repeat(np.arange(by_token.shape[1]), np.diff(by_token.indptr))
-    codes = incidence * use.shape[0] + by_token.indices  # ascending: token, then account
-    both = np.zeros(len(one), np.int64)
-    size = np.diff(by_token.indptr)[one]
+class Couples:
+    """How many accounts carry both of two tokens; what was counted once is remembered."""
 
-    def look_up(part: slice) -> None:
-        length = size[part]
-        couple = np.repeat(np.arange(len(length)), length)
-        within = np.arange(len(couple)) - np.repeat(np.cumsum(length) - length, length)
-        account = by_token.indices[by_token.indptr[one[part]][couple] + within]
-        wanted = two[part][couple] * use.shape[0] + account
-        found = codes[np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)] == wanted
-        both[part] = np.bincount(couple[found], minlength=len(length))
+    def __init__(self, use: sparse.csr_matrix, listed: sparse.csr_matrix) -> None:
+        carried = (use.astype(bool) + listed.astype(bool)).tocsc()
+        carried.sort_indices()
+        self.accounts, self._tokens = carried.shape
+        self._carried = carried
+        self.carriers = np.diff(carried.indptr).astype(np.int64)
+        token = np.repeat(np.arange(self._tokens), self.carriers)
+        self._incidences = token * self.accounts + carried.indices  # ascending
+        self._known = np.zeros(0, np.int64)
+        self._both = np.zeros(0, np.int64)
 
-    in_parts(look_up, len(one))
-    return both
+    def carry_both(self, one: Ints, two: Ints) -> Ints:
+        """Accounts that carry both tokens of each couple."""
+        swap = self.carriers[two] < self.carriers[one]  # the rarer one first
+        one, two = np.where(swap, two, one), np.where(swap, one, two)
+        codes, place = np.unique(one * self._tokens + two, return_inverse=True)
+        new = codes[~_among(codes, self._known)]
+        at = np.searchsorted(self._known, new)
+        self._both = np.insert(self._both, at, self._count(new))
+        self._known = np.insert(self._known, at, new)
+        both: Ints = self._both[np.searchsorted(self._known, codes)][place]
+        return both
+
+    def _count(self, couples: Ints) -> Ints:
+        one, two = couples // self._tokens, couples % self._tokens
+        both = np.zeros(len(couples), np.int64)
+
+        def look_up(part: slice) -> None:
+            length = self.carriers[one[part]]
+            couple = np.repeat(np.arange(len(length)), length)
+            within = np.arange(len(couple)) - np.repeat(np.cumsum(length) - length, length)
+            account = self._carried.indices[self._carried.indptr[one[part]][couple] + within]
+            found = _among(two[part][couple] * self.accounts + account, self._incidences)
+            both[part] = np.bincount(couple[found], minlength=len(length))
+
+        in_parts(look_up, len(couples))
+        return both
+
+
+def _among(wanted: Ints, known: Ints) -> NDArray[np.bool_]:
+    """Which are in `known`, which is in order."""
+    if not len(known):
+        return np.zeros(len(wanted), bool)
+    found: NDArray[np.bool_] = (
+        known[np.minimum(np.searchsorted(known, wanted), len(known) - 1)] == wanted
+    )
+    return found
 
 
 def _by_axis(kind_nats: Floats, policy: CampaignPolicy) -> Floats:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from jobs.campaigns.evidence import KINDS, TEMPLATE, Evidence
-from jobs.campaigns.pairs import in_common, in_parts, most_accounts
+from jobs.campaigns.pairs import in_common, in_parts, most_accounts, some_entries
 from jobs.catalog.policy import CampaignPolicy
 
 Ints = NDArray[np.int64]
@@ -47,15 +47,15 @@ def lists_of(evidence: Evidence, policy: CampaignPolicy) -> Lists:
     rare = content & (
         evidence.token_accounts <= most_accounts(evidence, policy)[evidence.token_kind]
     )
-    keep = rare[evidence.carried.indices]
-    row = np.repeat(np.arange(len(evidence.accounts)), np.diff(evidence.carried.indptr))[keep]
-    column = evidence.carried.indices[keep]
-    carried = sparse.csr_matrix((np.ones(len(row)), (row, column)), shape=evidence.carried.shape)
-    carried.sort_indices()
-    kind = evidence.token_kind[column].astype(np.int64)
+    carried = some_entries(evidence.carried, rare[evidence.carried.indices])
+    # Bytes: rows are copied for each pair that is compared, and that is half of the comparing.
+    carried.data = np.ones(carried.nnz, np.int8)
     size = np.zeros((len(evidence.accounts), len(KINDS)), np.int64)
-    np.add.at(size, (row, kind), 1)
-    carriers = np.bincount(column, minlength=evidence.carried.shape[1]).astype(np.float64)
+    of_kind = evidence.token_kind[carried.indices]
+    for code in LISTED_CODES:
+        upto = np.r_[0, np.cumsum(of_kind == code)]
+        size[:, code] = np.diff(upto[carried.indptr])
+    carriers = np.bincount(carried.indices, minlength=carried.shape[1]).astype(np.float64)
     meetings = carriers * np.maximum(carriers - 1, 0)
     return Lists(
         carried,
@@ -78,7 +78,8 @@ def closed_circle(evidence: Evidence, lists: Lists, policy: CampaignPolicy) -> s
     Seidman 1983, and the blocks that fraud leaves in a bipartite graph: FRAUDAR, Hooi et al. 2016).
     """
     template = KINDS.index(TEMPLATE)
-    carried = lists.carried.multiply(evidence.token_kind == template).tocsr()
+    of_templates = (evidence.token_kind == template)[lists.carried.indices]
+    carried = some_entries(lists.carried, of_templates).astype(np.float64)
     carriers = np.asarray(carried.sum(axis=0)).ravel()
     sent = evidence.variety[:, template]
     inside = np.ones(len(evidence.accounts), bool)
@@ -92,10 +93,8 @@ def closed_circle(evidence: Evidence, lists: Lists, policy: CampaignPolicy) -> s
         if (stays == inside).all():
             break
         inside = stays
-    only = carried.multiply(inside[:, None]).multiply(closed).tocsr()
-    only.eliminate_zeros()
-    only.sort_indices()
-    return only
+    stays = np.repeat(inside, np.diff(carried.indptr))
+    return some_entries(carried, stays & closed[carried.indices])
 
 
 def share_any(carried: sparse.csr_matrix, first: Ints, second: Ints) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ Floats = NDArray[np.float64]
 
 #: Pairs or accounts worked on at a time by one thread: bounds memory to some 30 MB each.
 _CHUNK = 8_000
+#: Neighbours on rings made at a time: bounds memory to some 600 MB.
+_RING_CODES = 8_000_000
 _THREADS = min(os.cpu_count() or 1, 4)
 
 
@@ -43,53 +46,78 @@ def propose(
     """
     usable = evidence.token_accounts <= most_accounts(evidence, policy)[evidence.token_kind]
     few = _declared_caps()[evidence.token_kind]
-    accounts = len(evidence.accounts)
-    spread = spread_keys(evidence.account_keys)
-    pairs = []
+    # Many stand on a gateway, and few of them together: fewer neighbours keep those who do
+    # connected, as they meet on more than one.
+    steps = np.where(evidence.token_accounts > few, policy.hub_ring, policy.ring)
+    steps[~usable] = 0
+    found = []
     for matrix, own_order in ((telling, True), (closed, True), (listed, False)):
-        by_token = matrix.tocsc()
-        by_token.sort_indices()
-        token = np.repeat(np.arange(by_token.shape[1]), np.diff(by_token.indptr))
-        account = by_token.indices.astype(np.int64)
-        keep = usable[token]
-        token, account = token[keep], account[keep]
+        met = _rings(evidence, matrix, steps, own_order)
+        found.append(_met(met, 1 if own_order else policy.list_tokens))
+        del met
+    codes = _met(np.concatenate(found), 1)
+    accounts = len(evidence.accounts)
+    # Half as wide: of a large population there are hundreds of millions.
+    return (codes // accounts).astype(np.int32), (codes % accounts).astype(np.int32)
+
+
+def _rings(evidence: Evidence, carried: sparse.csr_matrix, steps: Ints, own_order: bool) -> Ints:
+    """Neighbours on the rings of all tokens, as low * accounts + high, once for each token that
+    two are neighbours on; `steps` says for each token how many steps away."""
+    by_token = carried.tocsc()
+    size = np.diff(by_token.indptr).astype(np.int64)
+    # Beyond half way round, a ring only meets the same pairs from the other side.
+    turns = np.minimum(steps, size // 2)
+    ends = np.cumsum(turns * size)
+    codes = np.empty(int(ends[-1]) if len(ends) else 0, np.int64)
+    spread = spread_keys(evidence.account_keys)
+    parts = np.unique(np.searchsorted(ends, np.arange(_RING_CODES, len(codes), _RING_CODES)))
+    edges = np.r_[0, parts, len(size)]
+    for low, high in pairwise(edges):
+        tokens = low + np.flatnonzero(turns[low:high])
+        if not len(tokens):
+            continue
+        length = size[tokens]
+        starts = np.cumsum(length) - length
+        ring = np.repeat(np.arange(len(tokens)), length)
+        within = np.arange(len(ring)) - starts[ring]
+        account = by_token.indices[by_token.indptr[tokens][ring] + within].astype(np.int64)
         place = spread[account]
         if own_order:
             place = spread_keys(
-                evidence.account_keys[account] ^ spread_keys(evidence.token_hash[token])
+                evidence.account_keys[account] ^ spread_keys(evidence.token_hash[tokens])[ring]
             )
-        # Many stand on a gateway, and few of them together: fewer neighbours keep those who do
-        # connected, as they meet on more than one.
-        hub = evidence.token_accounts[token] > few[token]
-        steps = np.where(hub, policy.hub_ring, policy.ring)
-        met, times = _ring(token, account, place, accounts, steps)
-        pairs.append(met if own_order else met[times >= policy.list_tokens])
-    both = np.sort(np.concatenate(pairs))
-    found = both[np.r_[True, both[1:] != both[:-1]][: len(both)]]
-    return found // accounts, found % accounts
+        account = _in_order(ring, account, place, len(tokens))
+        write = int(ends[low - 1]) if low else 0
+        for step in range(1, int(turns[tokens].max()) + 1):
+            turn = step <= turns[tokens][ring]
+            other = starts[ring[turn]] + (within[turn] + step) % length[ring[turn]]
+            one, two = account[turn], account[other]
+            codes[write : write + len(one)] = np.minimum(one, two) * len(spread) + np.maximum(
+                one, two
+            )
+            write += len(one)
+    return codes
 
 
-def _ring(token: Ints, account: Ints, place: Ints, accounts: int, steps: Ints) -> tuple[Ints, Ints]:
-    """Neighbours of each token's carriers in order of `place`, up to so many steps away, as
-    low * accounts + high, and on how many tokens they are neighbours."""
-    if not len(token):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    order = np.lexsort((place, token))
-    token, account, steps = token[order], account[order], steps[order]
-    starts = np.flatnonzero(np.r_[True, token[1:] != token[:-1]])
-    size = np.diff(np.r_[starts, len(token)])
-    start_of, size_of = np.repeat(starts, size), np.repeat(size, size)
-    position = np.arange(len(token)) - start_of
-    codes = []
-    for step in range(1, int(steps.max()) + 1):
-        # Beyond half way round, the ring only meets the same pairs from the other side.
-        turn = (2 * step <= size_of) & (step <= steps)
-        a = account[turn]
-        b = account[(start_of + (position + step) % size_of)[turn]]
-        codes.append(np.minimum(a, b) * accounts + np.maximum(a, b))
-    pairs = np.sort(np.concatenate(codes))
-    heads = np.flatnonzero(np.r_[True, pairs[1:] != pairs[:-1]])
-    return pairs[heads], np.diff(np.r_[heads, len(pairs)])
+def _in_order(ring: Ints, account: Ints, place: Ints, rings: int) -> Ints:
+    """The accounts of each ring by their place on it; rings stand one after another."""
+    order = np.argsort(place, kind="stable")
+    # Sorted by place as a whole, then counted into their rings: linear, and keeps that order.
+    shape = (rings, len(order))
+    table = sparse.csr_matrix((account[order], (ring[order], np.arange(len(order)))), shape=shape)
+    return np.asarray(table.data)
+
+
+def _met(codes: Ints, times: int) -> Ints:
+    """The pairs that are there so many times or more, each once and in order; sorts `codes`."""
+    codes.sort()
+    if len(codes) < times:
+        return codes[:0]
+    first = np.r_[True, codes[1:] != codes[:-1]][: len(codes)]
+    last = len(codes) - times + 1
+    first = first[:last] & (codes[:last] == codes[times - 1 :])
+    return codes[:last][first]
 
 
 def most_accounts(evidence: Evidence, policy: CampaignPolicy) -> Floats:
@@ -105,6 +133,14 @@ def _declared_caps() -> Floats:
         INDICATORS_BY_KIND[kind].link_cap if kind in INDICATORS_BY_KIND else ending
         for kind in KINDS
     ], float)  # fmt: skip
+
+
+def some_entries(carried: sparse.csr_matrix, kept: NDArray[np.bool_]) -> sparse.csr_matrix:
+    """The matrix with these of its entries alone."""
+    upto = np.r_[0, np.cumsum(kept)]
+    return sparse.csr_matrix(
+        (carried.data[kept], carried.indices[kept], upto[carried.indptr]), shape=carried.shape
+    )
 
 
 def in_common(

@@ -58,9 +58,10 @@ def _couples(
     # Groups that carry each token by `piece_share` of their members or more.
     carriers: dict[int, list[tuple[int, int]]] = {}
     for index, members in enumerate(groups):
-        inside = np.bincount(evidence.carried[members].indices, minlength=len(evidence.token_kind))
-        for token in np.flatnonzero(inside >= policy.piece_share * len(members)):
-            carriers.setdefault(int(token), []).append((index, int(inside[token])))
+        met, inside = np.unique(evidence.carried[members].indices, return_counts=True)
+        often = inside >= policy.piece_share * len(members)
+        for token, count in zip(met[often].tolist(), inside[often].tolist(), strict=True):
+            carriers.setdefault(token, []).append((index, count))
     axes: dict[tuple[int, int], set[int]] = {}
     for shared, held in sorted(carriers.items()):
         # Of a token that many groups carry, none has it to itself.
@@ -94,15 +95,16 @@ def admit(
     free = np.ones(len(evidence.accounts), bool)
     for members in groups:
         free[members] = False
+    by_token = lists.carried.tocsc()
     admitted = []
     for members in groups:
         order = np.argsort(spread_keys(evidence.account_keys[members]), kind="stable")
         sample = members[order[: policy.admitting]]
         typical = float(np.median(_in_common(lists, sample, sample, policy)))
         if typical >= policy.admit_nats:
-            held = lists.carried[sample]
-            theirs = np.bincount(held.indices, minlength=held.shape[1]) >= policy.list_tokens
-            pieces = lists.carried @ theirs.astype(np.float64)
+            met, times = np.unique(lists.carried[sample].indices, return_counts=True)
+            theirs = by_token[:, met[times >= policy.list_tokens]]
+            pieces = np.bincount(theirs.indices, minlength=len(free))
             near = np.flatnonzero(free & (pieces >= 0.5 * np.median(pieces[members])))
             common = _in_common(lists, near, sample, policy)
             needed = np.where(linked[near] > 0, policy.admit_share, 1.0) * typical
