@@ -9,6 +9,7 @@ hashes (equal on both engines), which keeps 100,000 accounts within a few hundre
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from scipy import sparse
 from jobs.catalog.measures import INDICATORS, INDICATORS_BY_KIND, WORDS, still_remembered
 from jobs.catalog.policy import CampaignPolicy
 from jobs.catalog.sketch import MARKERS
+from jobs.platform.parts import Parts
+from jobs.platform.sizing import GROUPED_ROWS, parts
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -74,7 +77,7 @@ class Evidence:
     token_accounts: Ints
     #: Requests with the token: accounts x tokens (at least 1 where it is carried at all).
     carried: sparse.csr_matrix
-    #: Different prompts of a template: the same shape, zero for other kinds.
+    #: Different prompts of a template: the same shape, nothing for other kinds.
     prompts: sparse.csr_matrix
     #: Different tokens of each kind that an account carries, shared or not: accounts x kinds.
     variety: Ints
@@ -100,14 +103,19 @@ def gather(lake: Lake, date: dt.date, policy: CampaignPolicy) -> Evidence:
     first = date - dt.timedelta(days=policy.window_days - 1)
     hourly = _hourly(lake, first, date)
     sums = _sums(lake, first, date)
-    carried = _carried(lake, first, date)
-    shared, alone = _shared(carried), _alone(carried)
 
     order = pc.sort_indices(sums["account_id"])
     sums = sums.take(order)
     accounts = sums["account_id"].to_pylist()
     keys = sums["key"].to_numpy().astype(np.int64)
     hours, first_active, last_active = _hour_matrix(hourly, keys, first, policy.window_days)
+    rows = sum(
+        lake.count(name, date, first) for name in ("account_indicators", "account_templates")
+    )
+    number = parts(rows, GROUPED_ROWS, lake.settings.engine)
+    with Parts(lake, "campaigns") as staged:
+        carried = staged.split("carried", _carried(lake, first, date), "token", number)
+        matrices = _matrices(((_shared(part), _alone(part)) for part in carried), keys)
     return Evidence(
         date=date,
         accounts=accounts,
@@ -124,7 +132,7 @@ def gather(lake: Lake, date: dt.date, policy: CampaignPolicy) -> Evidence:
         hours=hours,
         first_active=first_active,
         last_active=last_active,
-        **_matrices(shared, alone, keys),
+        **matrices,
     )
 
 
@@ -290,43 +298,71 @@ def _hour_matrix(
     return matrix, first_active, last_active
 
 
-def _matrices(shared: pa.Table, alone: pa.Table, keys: Ints) -> dict[str, Any]:
-    """Incidence matrices in an order that does not depend on the engine's."""
-    account, known = _position(keys, shared["key"].to_numpy().astype(np.int64))
-    account = account[known]
-    kind = shared["kind"].to_numpy().astype(np.int64)[known]
-    token = shared["token"].to_numpy().astype(np.int64)[known]
-    requests = shared["requests"].to_numpy().astype(np.float64)[known]
-    prompts = shared["prompts"].to_numpy().astype(np.float64)[known]
-
+def _matrices(tables: Iterable[tuple[pa.Table, pa.Table]], keys: Ints) -> dict[str, Any]:
+    """Incidence matrices in an order that does not depend on the engine's, from tables of shared
+    tokens and of how many an account has to itself; a token is in one pair of tables only."""
     variety = np.zeros((len(keys), len(KINDS)), np.int64)
-    owner, there = _position(keys, alone["key"].to_numpy().astype(np.int64))
-    own_kind = alone["kind"].to_numpy().astype(np.int64)
-    np.add.at(variety, (owner[there], own_kind[there]), alone["tokens"].to_numpy()[there])
-    np.add.at(variety, (account, kind), 1)
-    order = np.lexsort((account, token, kind))
-    kind, token, account, requests, prompts = (
-        array[order] for array in (kind, token, account, requests, prompts)
+    tokens: list[tuple[Ints, Ints, Ints]] = []
+    entries: list[tuple[NDArray[np.int32], ...]] = []
+    numbered = 0
+    for shared, alone in tables:
+        owner, there = _position(keys, alone["key"].to_numpy().astype(np.int64))
+        own_kind = alone["kind"].to_numpy().astype(np.int64)
+        np.add.at(variety, (owner[there], own_kind[there]), alone["tokens"].to_numpy()[there])
+        account, known = _position(keys, shared["key"].to_numpy().astype(np.int64))
+        account = account[known]
+        kind = shared["kind"].to_numpy().astype(np.int64)[known]
+        token = shared["token"].to_numpy().astype(np.int64)[known]
+        np.add.at(variety, (account, kind), 1)
+        order = np.lexsort((token, kind))
+        kind, token = kind[order], token[order]
+        starts = np.flatnonzero(
+            np.r_[True, (kind[1:] != kind[:-1]) | (token[1:] != token[:-1])][: len(kind)]
+        )
+        carriers = np.diff(np.r_[starts, len(kind)])
+        column = np.repeat(np.arange(len(starts)), carriers)
+        # Accounts that are not of the window (no traffic) no longer count as carriers.
+        several = carriers > 1
+        keep = several[column]
+        column = numbered + (np.cumsum(several) - 1)[column[keep]]
+        numbered += int(several.sum())
+        tokens.append((kind[starts][several], token[starts][several], carriers[several]))
+        # Four bytes each: there may be a hundred million.
+        entries.append((
+            column.astype(np.int32),
+            account[order][keep].astype(np.int32),
+            *(
+                shared[name].to_numpy()[known][order][keep].astype(np.int32)
+                for name in ("requests", "prompts")
+            ),
+        ))  # fmt: skip
+    kind, token, carriers = (np.concatenate(arrays) for arrays in zip(*tokens, strict=True))
+    order = np.lexsort((token, kind))
+    place = np.empty(len(order), np.int32)
+    place[order] = np.arange(len(order), dtype=np.int32)
+    column, account, requests, prompts = (
+        np.concatenate(arrays) for arrays in zip(*entries, strict=True)
     )
-    starts = np.flatnonzero(
-        np.r_[True, (kind[1:] != kind[:-1]) | (token[1:] != token[:-1])][: len(kind)]
-    )
-    column = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(kind)]))
-    # Accounts that are not of the window (no traffic) no longer count as carriers.
-    carriers = np.bincount(column, minlength=len(starts)).astype(np.int64)
-    keep = carriers[column] > 1
-    renumber = np.cumsum(carriers > 1) - 1
-    shape = (len(keys), int((carriers > 1).sum()))
-    place = (account[keep], renumber[column[keep]])
-    carried = sparse.csr_matrix((np.maximum(requests[keep], 1.0), place), shape=shape)
-    written = sparse.csr_matrix((prompts[keep], place), shape=shape)
-    carried.sort_indices()
-    written.sort_indices()
+    del entries
+    column = place[column]
+    shape = (len(keys), len(order))
+    written = prompts > 0
     return {
-        "token_kind": kind[starts][carriers > 1].astype(np.int8),
-        "token_hash": token[starts][carriers > 1],
-        "token_accounts": carriers[carriers > 1],
-        "carried": carried,
-        "prompts": written,
+        "token_kind": kind[order].astype(np.int8),
+        "token_hash": token[order],
+        "token_accounts": carriers[order].astype(np.int64),
+        "prompts": _matrix(prompts[written], account[written], column[written], shape),
+        "carried": _matrix(np.maximum(requests, 1), account, column, shape),
         "variety": variety,
     }
+
+
+def _matrix(
+    values: NDArray[np.int32],
+    account: NDArray[np.int32],
+    column: NDArray[np.int32],
+    shape: tuple[int, int],
+) -> sparse.csr_matrix:
+    matrix = sparse.csr_matrix((values, (account, column)), shape=shape)
+    matrix.sort_indices()
+    return matrix

@@ -6,6 +6,7 @@ shards, or mixes it into customers' traffic, no single piece tells, the list doe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,17 +138,54 @@ def common_list(
             under_test = np.bincount(
                 pair[of_kind], weights=lists.meetings[both.indices[of_kind]], minlength=len(a)
             )
-            rest = np.maximum(lists.kind_meetings[code] - under_test, 0.0)
-            chance = lists.size[a, code] * lists.size[b, code] * rest / lists.incidences[code] ** 2
-            chance = np.maximum(chance, _LEAST_CHANCE)
-            ratio = shared / chance
-            enough = (shared >= policy.list_tokens) & (ratio > 1.0)
-            surprise = shared * np.log(np.maximum(ratio, 1.0)) - shared + chance
-            better = at + np.flatnonzero(enough & (surprise > nats[at : at + len(a)]))
+            sizes = lists.size[a, code] * lists.size[b, code]
+            surprise, ratio = _surprise(lists, code, shared, under_test, sizes, policy)
+            better = at + np.flatnonzero(surprise > nats[at : at + len(a)])
             nats[better], times[better] = surprise[better - at], ratio[better - at]
 
     in_parts(compare, len(first))
     return nats, times
+
+
+def list_in_common(
+    lists: Lists, by_token: sparse.csc_matrix, sample: Ints, policy: CampaignPolicy
+) -> Callable[[Ints], Floats]:
+    """`common_list` of many accounts with a few: a function of accounts that gives nats, accounts x
+    `sample`. `by_token` is `lists.carried` by column.
+
+    Products of matrices count what is shared for all at once.
+    """
+    held = lists.carried[sample]
+    met, place = np.unique(held.indices, return_inverse=True)
+    theirs = sparse.csr_matrix((np.ones(len(place)), place, held.indptr), (len(sample), len(met)))
+    ours = by_token[:, met].tocsr().astype(np.float64)
+    kind, meetings = lists.token_kind[met], lists.meetings[met]
+
+    def of(accounts: Ints) -> Floats:
+        rows, nats = ours[accounts], np.zeros((len(accounts), len(sample)))
+        for code in LISTED_CODES:
+            carried = theirs.multiply(kind == code).tocsr()
+            shared = (rows @ carried.T).toarray()
+            under_test = (rows @ carried.multiply(meetings).tocsr().T).toarray()
+            sizes = np.outer(lists.size[accounts, code], lists.size[sample, code])
+            surprise, _ = _surprise(lists, code, shared, under_test, sizes, policy)
+            np.maximum(nats, surprise, out=nats)
+        return nats
+
+    return of
+
+
+def _surprise(
+    lists: Lists, code: int, shared: Floats, under_test: Floats, sizes: Ints, policy: CampaignPolicy
+) -> tuple[Floats, Floats]:
+    """Surprise in nats (none below `list_tokens` pieces or chance), and times as many as by chance,
+    of so many shared pieces of one kind; `sizes` is the product of both accounts'."""
+    rest = np.maximum(lists.kind_meetings[code] - under_test, 0.0)
+    chance = np.maximum(sizes * rest / lists.incidences[code] ** 2, _LEAST_CHANCE)
+    ratio = shared / chance
+    enough = (shared >= policy.list_tokens) & (ratio > 1.0)
+    surprise = shared * np.log(np.maximum(ratio, 1.0)) - shared + chance
+    return np.where(enough, surprise, 0.0), ratio
 
 
 def some_pieces(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from jobs.campaigns.evidence import KINDS, Evidence
 from jobs.campaigns.links import Links
-from jobs.campaigns.lists import Lists, common_list, lists_of
+from jobs.campaigns.lists import list_in_common, lists_of
 from jobs.campaigns.pairs import spread_keys
 from jobs.catalog.policy import CampaignPolicy
 
@@ -100,29 +100,19 @@ def admit(
     for members in groups:
         order = np.argsort(spread_keys(evidence.account_keys[members]), kind="stable")
         sample = members[order[: policy.admitting]]
-        typical = float(np.median(_in_common(lists, sample, sample, policy)))
+        in_common = list_in_common(lists, by_token, sample, policy)
+        among = in_common(sample)
+        np.fill_diagonal(among, np.nan)
+        typical = float(np.median(np.nanmedian(among, axis=1)))
         if typical >= policy.admit_nats:
             met, times = np.unique(lists.carried[sample].indices, return_counts=True)
             theirs = by_token[:, met[times >= policy.list_tokens]]
             pieces = np.bincount(theirs.indices, minlength=len(free))
             near = np.flatnonzero(free & (pieces >= 0.5 * np.median(pieces[members])))
-            common = _in_common(lists, near, sample, policy)
+            common = np.median(in_common(near), axis=1)
             needed = np.where(linked[near] > 0, policy.admit_share, 1.0) * typical
             joins = near[common >= needed]
             free[joins] = False
             members = np.sort(np.r_[members, joins])
         admitted.append(members)
     return sorted(admitted, key=lambda group: int(group[0]))
-
-
-def _in_common(
-    lists: Lists, accounts: Ints, sample: Ints, policy: CampaignPolicy
-) -> NDArray[np.float64]:
-    """For each account the median over the sample, itself left out, of what two have in common."""
-    if not len(accounts):
-        return np.zeros(0)
-    one = np.repeat(accounts, len(sample))
-    other = np.tile(sample, len(accounts))
-    nats, _ = common_list(lists, np.minimum(one, other), np.maximum(one, other), policy)
-    table = np.where(one == other, np.nan, nats).reshape(len(accounts), len(sample))
-    return np.asarray(np.nanmedian(table, axis=1))

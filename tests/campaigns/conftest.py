@@ -119,7 +119,7 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
         words=np.zeros((len(accounts), len(WORDS)), np.int32),
         logarithms={name: np.zeros(len(accounts)) for name in LOGARITHMS},
         hours=sparse.csr_matrix(hours), first_active=first, last_active=last,
-        **_matrices(shared, alone, keys),
+        **_matrices([(shared, alone)], keys),
     )  # fmt: skip
 
 
