@@ -96,7 +96,7 @@ def stage(
     if source.name == "accounts":
         texts = raw_texts(session, settings.engine, source, files, ["account_id", "email_domain"])
         domains = common_domains(texts) if texts is not None else []
-    frames = [treated(part, source, key, domains, settings.keep_text) for part in parts]
+    frames = [treated(part, source, key, domains, settings) for part in parts]
     with readable_errors(f"{source.name} of {date} can't be staged in {settings.lake}"):
         # Apart, not by a filter: Sail tests a Delta table's NOT NULL before a filter below a join.
         reduce(DataFrame.unionByName, frames).withColumn(

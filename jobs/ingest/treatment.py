@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from jobs.catalog.landing import LandingColumn, Source
 from jobs.ingest import privacy, sketching
 from jobs.platform.keys import TokenKey
+from jobs.platform.settings import Settings
 
 #: An e-mail domain is written in clear only where this many accounts of a day use it: fewer may
 #: be one person's own.
@@ -20,7 +21,11 @@ _SHOWN_NAME_CHARS = 40
 
 
 def treated(
-    frame: DataFrame, source: Source, key: TokenKey, domains: list[str], keep_text: bool
+    frame: DataFrame,
+    source: Source,
+    key: TokenKey,
+    domains: list[str],
+    settings: Settings,
 ) -> DataFrame:
     """Personal data into tokens and text into a sketch; a refused record keeps only its mask.
 
@@ -45,8 +50,8 @@ def treated(
     if source.name != "requests":
         return records
     texts = ("prompt_text", "response_text")
-    kept = [name for name, _ in named if keep_text or name not in texts]
-    return sketching.with_sketch(records, kept, key.sketch_seed)
+    kept = [name for name, _ in named if settings.keep_text or name not in texts]
+    return sketching.with_sketch(records, kept, key.sketch_seed, settings.engine)
 
 
 def key_hash(source: Source) -> Column:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pyarrow as pa
 import pytest
 
 from jobs.catalog.sketch import (
@@ -13,7 +14,7 @@ from jobs.catalog.sketch import (
     SKETCH_CHARS,
     WORD_BUCKETS,
 )
-from jobs.ingest.sketching import with_sketch
+from jobs.ingest.sketching import marker_bits, with_sketch
 
 SEED = 7
 WORDS = [f"w{a}{b}" for a in "abcdefghijklmnop" for b in "abcdefghijklmnop"]
@@ -166,6 +167,21 @@ def test_what_is_asked_for_is_marked_in_several_languages(session):
                 if not row["prompt_markers"] & bits[case[0]]]  # fmt: skip
     assert unmarked == []
     assert {name for name, _ in ASKED} == set(bits), "a marker without an example"
+
+
+def test_spark_finds_the_markers_that_sail_finds(session):
+    """Spark is given Arrow's search in place of its own: the same patterns, another engine."""
+    prompts = [
+        *(text for _, texts in ASKED for text in texts),
+        "a) one\u2028two b) three",
+        "",
+        "\n",
+        "plain talk",
+    ]
+    wanted = [row["prompt_markers"] for row in sketches(session, prompts)]
+    fronts = pa.array([*(text.lower()[:SKETCH_CHARS] for text in prompts), None])
+    assert marker_bits(fronts).to_pylist() == [*wanted, None]
+    assert len({*wanted}) > 5
 
 
 def test_plain_talk_is_not_marked(session):
