@@ -23,6 +23,7 @@ from deltalake.schema import ArrayType, PrimitiveType
 
 from jobs.catalog.tables import TABLES
 from jobs.catalog.types import Column, Table
+from jobs.platform.direct import nights_by_name
 from jobs.platform.errors import LakeError
 from jobs.platform.sizing import shuffle_pieces
 from jobs.platform.storage import delta_options, engine_address
@@ -250,7 +251,7 @@ class Lake:
 
         self.create(name)
         self.tables_read.add(name)
-        frame = self.session.read.format("delta").load(self._engine_path(name))
+        frame = self._frame(name, first, last)
         if first is not None:
             frame = frame.where(F.col("date") >= F.lit(first))
         if last is not None:
@@ -263,8 +264,20 @@ class Lake:
 
         self.create(name)
         self.tables_read.add(name)
-        frame = self.session.read.format("delta").load(self._engine_path(name))
-        return frame.where(F.col("date") == F.lit(date))
+        return self._frame(name, date, date).where(F.col("date") == F.lit(date))
+
+    def _frame(self, name: str, first: dt.date | None, last: dt.date | None) -> DataFrame:
+        """The table in the engine's hands, with rows of other nights too, or without them."""
+        delta = self._open(name) if self.settings.engine == "spark" else None
+        # Later protocols have what Parquet alone does not tell, as deleted rows.
+        if delta is not None and delta.protocol().min_reader_version == 1:
+            actions = pa.table(delta.get_add_actions(flatten=True))
+            frame = nights_by_name(
+                self.session, TABLES[name], self.path(name), actions, first, last
+            )
+            if frame is not None:
+                return frame
+        return self.session.read.format("delta").load(self._engine_path(name))
 
     def nights(self, name: str) -> list[dt.date]:
         """The nights that the table has rows for, oldest first; from metadata, not data."""

@@ -16,7 +16,7 @@ from typing import IO, TYPE_CHECKING
 
 from jobs.platform import storage
 from jobs.platform.errors import LakeError, SettingsError
-from jobs.platform.sizing import PIECE_BYTES
+from jobs.platform.sizing import MOST_FILES, PIECE_BYTES, driver_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,17 @@ STORE_PACKAGES = ",".join(
     + [f"software.amazon.awssdk:{part}:2.35.4" for part in ("s3", "s3-transfer-manager", "sts")]
 )
 STORE_EXCLUDED = "software.amazon.awssdk:bundle"
+
+#: A night on one machine runs much code once and little of it long. At its own thresholds Java
+#: spends more on optimising that code than the night spends on its rows: here a method has to be
+#: run twenty times as often first, which those that read the rows are at once.
+ONE_MACHINE_JAVA = " ".join((
+    "-XX:+UseParallelGC",
+    "-XX:Tier4InvocationThreshold=100000",
+    "-XX:Tier4MinInvocationThreshold=40000",
+    "-XX:Tier4CompileThreshold=300000",
+    "-XX:Tier4BackEdgeThreshold=800000",
+))  # fmt: skip
 
 
 @contextmanager
@@ -178,15 +189,26 @@ def _spark_options(submitted: bool) -> dict[str, str]:
         # Pieces, and the files that are written from them, follow from bytes, not from cores.
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": str(PIECE_BYTES),
+        # A night has more expressions than the hundred whose compiled form is kept by default.
+        "spark.sql.codegen.cache.maxEntries": "2000",
+        # It writes all of judging and sketching once more for each kind of landing file, and each
+        # copy is planned, compiled and made quick again. What it is for, reading fewer columns,
+        # other rules do.
+        "spark.sql.optimizer.excludedRules": (
+            "org.apache.spark.sql.catalyst.optimizer.PushProjectionThroughUnion"
+        ),
     }
     if not submitted:
         options |= {
             "spark.jars.packages": DELTA_PACKAGE + version("delta-spark"),
-            "spark.driver.memory": "4g",
+            "spark.driver.memory": driver_memory(),
+            "spark.driver.extraJavaOptions": ONE_MACHINE_JAVA,
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
             "spark.databricks.delta.snapshotPartitions": "1",
             "spark.default.parallelism": str(os.cpu_count() or 1),
+            # Files that are given by name are looked at in this process, not by a job.
+            "spark.sql.sources.parallelPartitionDiscovery.threshold": str(MOST_FILES),
         }
     return options
 

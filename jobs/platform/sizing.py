@@ -30,6 +30,19 @@ GROUPED_REQUESTS = 12_000_000
 GROUPED_ROWS = 4_000_000
 #: Parts that rows are split into at most: each has a writer with a row group of its own.
 MOST_PARTS = 128
+#: Files of a table that Spark on one machine is given by name, at most: it looks at each of them.
+MOST_FILES = 1_000
+#: Of the machine's memory, what Spark's Java may use on one machine: the rest is Python's, which
+#: reads the landing files, groups and trains, and the system's.
+DRIVER_SHARE = 4
+#: Below the first it does not start a night; above the second its pointers double.
+LEAST_DRIVER_GIB, MOST_DRIVER_GIB = 2, 31
+
+
+def driver_memory() -> str:
+    """Spark's heap on one machine, in its own words: a share of the machine's memory."""
+    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
+    return f"{min(MOST_DRIVER_GIB, max(LEAST_DRIVER_GIB, there // DRIVER_SHARE))}g"
 
 
 def shuffle_pieces(read_bytes: int) -> int:

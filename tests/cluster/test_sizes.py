@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from jobs.platform import sizing
+from jobs.catalog.tables import TABLES
+from jobs.platform import direct, sizing
+from jobs.platform.direct import nights_by_name
 from jobs.platform.session import _spark_options
 
 MIB, GIB = 2**20, 2**30
@@ -55,3 +60,52 @@ def test_stored_bytes_are_those_of_the_nights_asked_for(bare_lake, fill) -> None
     small, large = (bare_lake.stored_bytes("labels", night, night) for night in (first, second))
     assert 0 < small < large
     assert bare_lake.stored_bytes("labels", first, second) == small + large
+
+
+@pytest.mark.parametrize(("gib", "heap"), [(4, "2g"), (24, "6g"), (64, "16g"), (512, "31g")])
+def test_sparks_heap_follows_from_the_machine(monkeypatch, gib, heap) -> None:
+    pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": gib * GIB // 4096}
+    monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    assert _spark_options(submitted=False)["spark.driver.memory"] == heap
+    assert "spark.driver.memory" not in _spark_options(submitted=True)
+
+
+class Reader:
+    """In the place of Spark's session and its reader: what it was asked to read."""
+
+    read: Reader
+
+    def __init__(self) -> None:
+        self.read = self
+
+    def schema(self, _: str) -> Reader:
+        return self
+
+    def option(self, _: str, __: str) -> Reader:
+        return self
+
+    def parquet(self, *files: str) -> tuple[str, ...]:
+        return files
+
+
+def by_name(lake, first: dt.date | None, last: dt.date | None, path: str | None = None) -> Any:
+    table, here = TABLES["labels"], lake.path("labels")
+    actions = pa.table(lake.table("labels").get_add_actions(flatten=True))
+    return nights_by_name(Reader(), table, path or here, actions, first, last)
+
+
+def test_spark_is_given_the_files_of_the_nights_asked_for(bare_lake, fill, monkeypatch) -> None:
+    nights = [dt.date(2026, 5, day) for day in (1, 2, 3)]
+    for night in nights:
+        for _ in range(2):  # what the first run wrote is not there any more
+            fill(bare_lake, "labels", night, [{"account_id": "a1"}])
+    named = {night: by_name(bare_lake, night, night) for night in nights}
+    for night, (file,) in named.items():
+        assert f"/date={night}/" in file and pq.read_metadata(file).num_rows == 1
+    assert set(by_name(bare_lake, nights[1], None)) == {*named[nights[1]], *named[nights[2]]}
+    assert set(by_name(bare_lake, None, nights[0])) == set(named[nights[0]])
+    # Delta reads what is far away, and what has more files than are looked at one by one.
+    assert by_name(bare_lake, None, None, "s3://bucket/lake/labels") is None
+    monkeypatch.setattr(direct, "MOST_FILES", 2)
+    assert by_name(bare_lake, None, None) is None
+    assert len(by_name(bare_lake, nights[0], nights[1])) == 2
