@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from jobs.platform.sizing import driver_memory
 from tests.bench.data import DATE
 from tests.bench.measure import Meter
 from tests.bench.rollups import outputs, request_files
@@ -28,7 +29,7 @@ def work(folder: Path, meter: Meter) -> dict[str, Any]:
         .appName("rollups by hand")
         # Memory and partitions as jobs/platform/session.py sets them: what is compared is the
         # rest.
-        .config("spark.driver.memory", "4g")
+        .config("spark.driver.memory", driver_memory())
         .config("spark.sql.shuffle.partitions", str(2 * CORES))
         .config("spark.sql.session.timeZone", "UTC")
         .config("spark.ui.enabled", "false")
