@@ -12,6 +12,8 @@ FROM python:3.11.13-slim-bookworm AS build
 ARG INSTALL_GROUPS="--group airflow"
 WORKDIR /opt/stillwatch
 RUN pip install --no-cache-dir uv==0.13.9
+# Whoever runs it can't write beside the modules, and would compile them anew in every process.
+ENV UV_COMPILE_BYTECODE=1
 COPY pyproject.toml uv.lock README.md LICENSE ./
 # Several words on purpose: each group is an option of its own.
 # hadolint ignore=SC2086

@@ -72,6 +72,14 @@ def test_installs_with_the_same_uv_as_a_laptop(image):
     assert re.findall(r"uv==(\S+)", image.read_text()) == [made_with]
 
 
+def test_modules_are_compiled_when_it_is_built(image):
+    """Whoever runs it can't write beside them."""
+    every = [(each.name, " ".join(each.words)) for each in instructions(image)]
+    told = every.index(("ENV", "UV_COMPILE_BYTECODE=1"))
+    syncs = [at for at, (_, words) in enumerate(every) if words.startswith("uv sync")]
+    assert told < syncs[0]
+
+
 def test_copies_what_there_is(image):
     copied = sources(image)
     assert [name for name in copied if not (ROOT / name).exists()] == []
