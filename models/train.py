@@ -18,7 +18,7 @@ The same rows, policy and XGBoost version give the same bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -28,6 +28,7 @@ import pandas as pd
 
 from models.calibration import AND, SLOPE_RANGE, Calibration, Sigmoid, fit_sigmoid
 from models.classifier import (
+    BATCH_ROWS,
     LARGEST,
     Classifier,
     FeatureSpec,
@@ -100,9 +101,12 @@ def fit(
 
 
 def _matrix(dataset: TrainingSet) -> np.ndarray:
-    columns = [np.asarray(dataset.column(name), dtype=np.float64) for name in dataset.features]
-    matrix = np.stack(columns, axis=1) if columns else np.zeros((len(dataset), 0))
-    return np.clip(matrix, -LARGEST, LARGEST).astype(np.float32)
+    # Column by column: all of them in 64 bits at once would be the most that training ever holds.
+    out = np.empty((len(dataset), len(dataset.features)), dtype=np.float32)
+    for at, name in enumerate(dataset.features):
+        values = np.asarray(dataset.column(name), dtype=np.float64)
+        out[:, at] = np.clip(values, -LARGEST, LARGEST)
+    return out
 
 
 def _fit_head(
@@ -253,19 +257,31 @@ def _boost(
     import xgboost
 
     boosting = policy.boosting
-    matrix, positive, weight = rows.matrix[used], rows.positive[used], rows.weight[used]
+    positive, weight = rows.positive[used], rows.weight[used]
     heavy, light = weight[positive].sum(), weight[~positive].sum()
     balanced = weight * np.where(positive, (light / heavy) ** boosting.balance_power, 1.0)
     # min_child_weight and reg_lambda are in units of rows, so the weights are as well.
     balanced *= len(balanced) / balanced.sum()
-    seen = np.concatenate([matrix, without_one_family(matrix, specs)])
-    data = xgboost.DMatrix(
-        seen,
-        base_margin=judged(seen, judge_of(name, specs)),
-        label=np.concatenate([positive, positive]).astype(np.float32),
-        weight=np.concatenate([balanced, balanced * boosting.masked_copy_weight]),
-        missing=np.nan,
-        nthread=policy.threads,
+    batches = seen_twice(
+        rows.matrix, used, positive, balanced, specs, judge_of(name, specs),
+        boosting.masked_copy_weight,
+    )  # fmt: skip
+
+    class Batches(xgboost.DataIter):
+        """The batches for XGBoost, which goes through them more than once."""
+
+        def reset(self) -> None:
+            self.left = batches()
+
+        def next(self, input_data: Callable[..., Any]) -> bool:
+            batch = next(self.left, None)
+            if batch is not None:
+                input_data(**batch)
+            return batch is not None
+
+    # Bins of a byte or two a value: all that is held of the rows and of their copies.
+    data = xgboost.QuantileDMatrix(
+        Batches(), max_bin=boosting.max_bin, missing=np.nan, nthread=policy.threads
     )
     # A monotone direction is about distillation; resale has none declared.
     directions = tuple(spec.monotone if name == DISTILLATION else 0 for spec in specs)
@@ -287,11 +303,50 @@ def _boost(
     return xgboost.train(parameters, data, num_boost_round=boosting.rounds)
 
 
-def without_one_family(matrix: np.ndarray, specs: tuple[FeatureSpec, ...]) -> np.ndarray:
-    """A copy in which row i lacks the evidence of family number i modulo the number of families."""
+def seen_twice(
+    matrix: np.ndarray,
+    used: np.ndarray,
+    positive: np.ndarray,
+    weight: np.ndarray,
+    specs: tuple[FeatureSpec, ...],
+    judge: int | None,
+    copy_weight: float,
+) -> Callable[[], Iterator[dict[str, np.ndarray | None]]]:
+    """The used rows in batches, then their masked copies: what each batch tells XGBoost.
+
+    Args:
+        matrix: (rows, features); `used`: (rows,) bool.
+        positive: (used,) bool; `weight`: (used,) of the rows themselves, times `copy_weight` of
+            their copies.
+        judge: column that the margin starts from.
+    """
+    at = np.flatnonzero(used)
+
+    def batches() -> Iterator[dict[str, np.ndarray | None]]:
+        for masked in (False, True):
+            for first in range(0, len(at), BATCH_ROWS):
+                part = slice(first, first + BATCH_ROWS)
+                seen = matrix[at[part]]
+                if masked:
+                    seen = without_one_family(seen, specs, first)
+                yield {
+                    "data": seen,
+                    "base_margin": judged(seen, judge),
+                    "label": positive[part].astype(np.float32),
+                    "weight": weight[part] * (copy_weight if masked else 1.0),
+                }
+
+    return batches
+
+
+def without_one_family(
+    matrix: np.ndarray, specs: tuple[FeatureSpec, ...], first: int = 0
+) -> np.ndarray:
+    """A copy in which row i lacks the evidence of family number i modulo the number of families;
+    the matrix begins with row `first`."""
     families = sorted({spec.family for spec in specs})
     out = matrix.copy()
     for at, family in enumerate(families):
-        turn = np.arange(at, len(matrix), len(families))
+        turn = np.arange((at - first) % len(families), len(matrix), len(families))
         out[np.ix_(turn, columns_of(family, specs))] = np.nan
     return out

@@ -18,7 +18,7 @@ from models.classifier import Classifier
 from models.dataset import TrainingSet
 from models.definitions import TrainingPolicy
 from models.errors import ModelError, ModelInputError
-from models.train import fit, suspect_rows, without_one_family
+from models.train import fit, seen_twice, suspect_rows, without_one_family
 
 Rows = Callable[[World], TrainingSet]
 
@@ -218,6 +218,34 @@ def test_masking_takes_one_whole_family_from_each_row_by_turns(classifier: Class
         assert gone == {families[row % len(families)]}
         kept = {f.family for f, lost in zip(FEATURES, masked[row], strict=True) if not lost}
         assert not gone & kept
+
+
+def test_rows_come_in_batches_and_once_more_masked(classifier: Classifier) -> None:
+    specs = classifier.features
+    matrix = np.arange(40 * len(specs), dtype="f4").reshape(40, len(specs))
+    used = np.arange(40) % 4 != 1
+    positive, weight = np.arange(30) % 3 == 0, np.arange(30.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.train.BATCH_ROWS", 7)
+        found = list(seen_twice(matrix, used, positive, weight, specs, None, 0.5)())
+    assert {len(batch["data"]) for batch in found} == {7, 2}
+    together = {name: np.concatenate([batch[name] for batch in found])
+                for name in ("data", "label", "weight")}  # fmt: skip
+    rows = matrix[used]
+    wanted = np.concatenate([rows, without_one_family(rows, specs)])
+    np.testing.assert_array_equal(together["data"], wanted)
+    np.testing.assert_array_equal(together["label"], [*positive, *positive])
+    np.testing.assert_array_equal(together["weight"], [*weight, *(weight * 0.5)])
+
+
+def test_batches_do_not_change_the_model(
+    dataset: TrainingSet,
+    classifier: Classifier,
+    policy: TrainingPolicy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("models.train.BATCH_ROWS", 97)
+    assert fit(dataset, FEATURES, policy).digest() == classifier.digest()
 
 
 def test_a_hidden_campaign_among_the_unlabelled_is_not_learned_as_benign(
