@@ -298,71 +298,91 @@ def _hour_matrix(
     return matrix, first_active, last_active
 
 
+@dataclass(frozen=True)
+class _Carried:
+    """Tokens that several accounts carry, and who carries them: four bytes a number, as there may
+    be a hundred million entries."""
+
+    kind: Ints
+    hash: Ints
+    accounts: Ints
+    #: Of each entry: its token (a place in the three above), account, requests and prompts.
+    token: NDArray[np.int32]
+    account: NDArray[np.int32]
+    requests: NDArray[np.int32]
+    prompts: NDArray[np.int32]
+
+
 def _matrices(tables: Iterable[tuple[pa.Table, pa.Table]], keys: Ints) -> dict[str, Any]:
     """Incidence matrices in an order that does not depend on the engine's, from tables of shared
     tokens and of how many an account has to itself; a token is in one pair of tables only."""
     variety = np.zeros((len(keys), len(KINDS)), np.int64)
-    tokens: list[tuple[Ints, Ints, Ints]] = []
-    entries: list[tuple[NDArray[np.int32], ...]] = []
-    numbered = 0
+    found = []
     for shared, alone in tables:
         owner, there = _position(keys, alone["key"].to_numpy().astype(np.int64))
-        own_kind = alone["kind"].to_numpy().astype(np.int64)
-        np.add.at(variety, (owner[there], own_kind[there]), alone["tokens"].to_numpy()[there])
-        account, known = _position(keys, shared["key"].to_numpy().astype(np.int64))
-        account = account[known]
-        kind = shared["kind"].to_numpy().astype(np.int64)[known]
-        token = shared["token"].to_numpy().astype(np.int64)[known]
-        np.add.at(variety, (account, kind), 1)
-        order = np.lexsort((token, kind))
-        kind, token = kind[order], token[order]
-        starts = np.flatnonzero(
-            np.r_[True, (kind[1:] != kind[:-1]) | (token[1:] != token[:-1])][: len(kind)]
-        )
-        carriers = np.diff(np.r_[starts, len(kind)])
-        column = np.repeat(np.arange(len(starts)), carriers)
-        # Accounts that are not of the window (no traffic) no longer count as carriers.
-        several = carriers > 1
-        keep = several[column]
-        column = numbered + (np.cumsum(several) - 1)[column[keep]]
-        numbered += int(several.sum())
-        tokens.append((kind[starts][several], token[starts][several], carriers[several]))
-        # Four bytes each: there may be a hundred million.
-        entries.append((
-            column.astype(np.int32),
-            account[order][keep].astype(np.int32),
-            *(
-                shared[name].to_numpy()[known][order][keep].astype(np.int32)
-                for name in ("requests", "prompts")
-            ),
-        ))  # fmt: skip
-    kind, token, carriers = (np.concatenate(arrays) for arrays in zip(*tokens, strict=True))
+        kind = alone["kind"].to_numpy().astype(np.int64)
+        np.add.at(variety, (owner[there], kind[there]), alone["tokens"].to_numpy()[there])
+        found.append(_carried_by(shared, keys, variety))
+    kind, token, carriers = (
+        np.concatenate([getattr(part, name) for part in found])
+        for name in ("kind", "hash", "accounts")
+    )
     order = np.lexsort((token, kind))
     place = np.empty(len(order), np.int32)
     place[order] = np.arange(len(order), dtype=np.int32)
-    column, account, requests, prompts = (
-        np.concatenate(arrays) for arrays in zip(*entries, strict=True)
+    before = np.cumsum([0, *(len(part.kind) for part in found)])
+    column = np.concatenate(
+        [place[start + part.token] for start, part in zip(before, found, strict=False)]
     )
-    del entries
-    column = place[column]
-    shape = (len(keys), len(order))
+    account, requests, prompts = (
+        np.concatenate([getattr(part, name) for part in found])
+        for name in ("account", "requests", "prompts")
+    )
+    del found
     written = prompts > 0
+    carried, asked = (
+        sparse.csr_matrix((values, (rows, columns)), shape=(len(keys), len(order)))
+        for values, rows, columns in (
+            (np.maximum(requests, 1), account, column),
+            (prompts[written], account[written], column[written]),
+        )
+    )
+    carried.sort_indices()
+    asked.sort_indices()
     return {
         "token_kind": kind[order].astype(np.int8),
         "token_hash": token[order],
-        "token_accounts": carriers[order].astype(np.int64),
-        "prompts": _matrix(prompts[written], account[written], column[written], shape),
-        "carried": _matrix(np.maximum(requests, 1), account, column, shape),
+        "token_accounts": carriers[order],
+        "carried": carried,
+        "prompts": asked,
         "variety": variety,
     }
 
 
-def _matrix(
-    values: NDArray[np.int32],
-    account: NDArray[np.int32],
-    column: NDArray[np.int32],
-    shape: tuple[int, int],
-) -> sparse.csr_matrix:
-    matrix = sparse.csr_matrix((values, (account, column)), shape=shape)
-    matrix.sort_indices()
-    return matrix
+def _carried_by(shared: pa.Table, keys: Ints, variety: Ints) -> _Carried:
+    """What accounts of the window carry of these tokens; adds to their variety."""
+    account, known = _position(keys, shared["key"].to_numpy().astype(np.int64))
+    account = account[known]
+    kind = shared["kind"].to_numpy().astype(np.int64)[known]
+    token = shared["token"].to_numpy().astype(np.int64)[known]
+    np.add.at(variety, (account, kind), 1)
+    order = np.lexsort((token, kind))
+    kind, token = kind[order], token[order]
+    starts = np.flatnonzero(
+        np.r_[True, (kind[1:] != kind[:-1]) | (token[1:] != token[:-1])][: len(kind)]
+    )
+    carriers = np.diff(np.r_[starts, len(kind)])
+    # Accounts that are not of the window (no traffic) no longer count as carriers.
+    several = carriers > 1
+    keep = np.repeat(several, carriers)
+    return _Carried(
+        kind[starts][several],
+        token[starts][several],
+        carriers[several],
+        np.repeat(np.cumsum(several) - 1, carriers)[keep].astype(np.int32),
+        account[order][keep].astype(np.int32),
+        *(
+            shared[name].to_numpy()[known][order][keep].astype(np.int32)
+            for name in ("requests", "prompts")
+        ),
+    )

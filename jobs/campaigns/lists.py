@@ -137,8 +137,8 @@ def common_list(
             shared = np.bincount(pair[of_kind], minlength=len(a)).astype(np.float64)
             under_test = np.bincount(
                 pair[of_kind], weights=lists.meetings[both.indices[of_kind]], minlength=len(a)
-            )
-            sizes = lists.size[a, code] * lists.size[b, code]
+            ).astype(np.float64)
+            sizes: Ints = lists.size[a, code] * lists.size[b, code]
             surprise, ratio = _surprise(lists, code, shared, under_test, sizes, policy)
             better = at + np.flatnonzero(surprise > nats[at : at + len(a)])
             nats[better], times[better] = surprise[better - at], ratio[better - at]
@@ -176,7 +176,12 @@ def list_in_common(
 
 
 def _surprise(
-    lists: Lists, code: int, shared: Floats, under_test: Floats, sizes: Ints, policy: CampaignPolicy
+    lists: Lists,
+    code: int,
+    shared: Floats,
+    under_test: Floats,
+    sizes: Ints,
+    policy: CampaignPolicy,
 ) -> tuple[Floats, Floats]:
     """Surprise in nats (none below `list_tokens` pieces or chance), and times as many as by chance,
     of so many shared pieces of one kind; `sizes` is the product of both accounts'."""

@@ -54,7 +54,7 @@ def make_prompts(folder: Path, meter: Meter, count: int) -> dict[str, Any]:
         raise ValueError(f"{len(table):,} prompts in {folder.name}, {count:,} wanted")
     # Spread over the gateways and the hours.
     chosen = np.random.default_rng(_SEED).permutation(len(table))[:count]
-    kept = table.take(pa.array(np.sort(chosen)))
+    kept = table.take(pa.array(np.sort(chosen))).append_column("row", pa.array(np.arange(count)))
     pq.write_table(kept, folder / "prompts.parquet", row_group_size=50_000)
     shutil.rmtree(folder / "landing")
     chars = pc.utf8_length(kept["prompt_text"]).to_numpy()
@@ -78,7 +78,7 @@ def stillwatch(folder: Path, meter: Meter, whole: bool) -> dict[str, Any]:
             texts = texts.withColumn("response_text", F.lit(None).cast("string"))
             sketched = with_sketch(texts, [] if whole else ["prompt_text"], _SEED)
             if not whole:
-                sketched = sketched.select("prompt_text", "prompt_signature")
+                sketched = sketched.select("row", "prompt_signature")
             sketched.write.mode("overwrite").parquet(str(out))
     return {}
 
@@ -152,7 +152,7 @@ def agreement(folder: Path, meter: Meter) -> dict[str, Any]:
         for who in ("datasketch", "rensa"):
             kept = np.array(_signatures(folder, who), dtype=np.uint64)
             errors[who] = _rms((kept[first] == kept[second]).mean(axis=1) - exact)
-        ours = _ours(folder, texts)
+        ours = _ours(folder)
         estimates = np.array([
             _bottom_k(ours[a], ours[b]) for a, b in zip(first, second, strict=True)
         ])  # fmt: skip
@@ -191,13 +191,11 @@ def _signatures(folder: Path, who: str) -> list[list[int]]:
     return kept
 
 
-def _ours(folder: Path, texts: list[str]) -> list[list[int]]:
+def _ours(folder: Path) -> list[list[int]]:
     """Signatures in the order of the prompts, which the engine need not keep."""
-    table = pq.read_table(folder / "written" / "stillwatch")
-    by_text = dict(
-        zip(table["prompt_text"].to_pylist(), table["prompt_signature"].to_pylist(), strict=True)
-    )
-    return [by_text[text] for text in texts]
+    table = pq.read_table(folder / "written" / "stillwatch").sort_by("row")
+    kept: list[list[int]] = table["prompt_signature"].to_pylist()
+    return kept
 
 
 def _pairs(texts: list[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
