@@ -40,7 +40,6 @@ STORE_EXCLUDED = "software.amazon.awssdk:bundle"
 #: spends more on optimising that code than the night spends on its rows: here a method has to be
 #: run twenty times as often first, which those that read the rows are at once.
 ONE_MACHINE_JAVA = " ".join((
-    "-XX:+UseParallelGC",
     "-XX:Tier4InvocationThreshold=100000",
     "-XX:Tier4MinInvocationThreshold=40000",
     "-XX:Tier4CompileThreshold=300000",

@@ -76,7 +76,7 @@ def stillwatch(folder: Path, meter: Meter, whole: bool) -> dict[str, Any]:
             texts = session.read.parquet(str(folder / "prompts.parquet"))
             # No responses here.
             texts = texts.withColumn("response_text", F.lit(None).cast("string"))
-            sketched = with_sketch(texts, [] if whole else ["prompt_text"], _SEED)
+            sketched = with_sketch(texts, [] if whole else ["row"], _SEED)
             if not whole:
                 sketched = sketched.select("row", "prompt_signature")
             sketched.write.mode("overwrite").parquet(str(out))
