@@ -25,7 +25,7 @@ def run(lake: Lake, date: dt.date) -> None:
     from jobs.campaigns.identity import match_names, recall
     from jobs.campaigns.links import find_links
     from jobs.campaigns.scoring import score_groups
-    from jobs.campaigns.tables import links_table, publish
+    from jobs.campaigns.tables import links_tables, publish
     from jobs.campaigns.unions import admit, join_pieces
     from jobs.catalog.policy import CAMPAIGN_POLICY
 
@@ -41,5 +41,5 @@ def run(lake: Lake, date: dt.date) -> None:
     events = what_happened(
         names, members_of(past), newly_stopped(lake, past, evidence), CAMPAIGN_POLICY
     )
-    lake.replace_night("account_links", date, links_table(evidence, links, CAMPAIGN_POLICY))
+    lake.replace_night("account_links", date, links_tables(evidence, links, CAMPAIGN_POLICY))
     publish(lake, date, findings, names, events)

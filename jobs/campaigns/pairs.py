@@ -8,8 +8,9 @@ together at a cost linear in its size, where all pairs would be quadratic.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -25,8 +26,9 @@ Floats = NDArray[np.float64]
 
 #: Pairs or accounts worked on at a time by one thread: bounds memory to some 30 MB each.
 _CHUNK = 8_000
-#: Neighbours on rings made at a time: bounds memory to some 600 MB.
-_RING_CODES = 8_000_000
+#: Accounts on rings, and neighbours, worked on at a time: bounds memory to some 500 MB each.
+_ON_RINGS = 4_000_000
+_NEIGHBOURS = 50_000_000
 _THREADS = min(os.cpu_count() or 1, 4)
 
 
@@ -50,62 +52,89 @@ def propose(
     # connected, as they meet on more than one.
     steps = np.where(evidence.token_accounts > few, policy.hub_ring, policy.ring)
     steps[~usable] = 0
-    found = []
-    for matrix, own_order in ((telling, True), (closed, True), (listed, False)):
-        met = _rings(evidence, matrix, steps, own_order)
-        found.append(_met(met, 1 if own_order else policy.list_tokens))
-        del met
-    codes = _met(np.concatenate(found), 1)
+    rings = [
+        (_rings(evidence, matrix, steps, own_order), 1 if own_order else policy.list_tokens)
+        for matrix, own_order in ((telling, True), (closed, True), (listed, False))
+    ]
     accounts = len(evidence.accounts)
-    # Half as wide: of a large population there are hundreds of millions.
-    return (codes // accounts).astype(np.int32), (codes % accounts).astype(np.int32)
+    firsts, seconds = [], []
+    neighbours = sum(int((ring.turns * ring.size).sum()) for ring, _ in rings)
+    # Some pairs after the others, by their first account, which is the lower of two.
+    passes = max(1, -(-neighbours // _NEIGHBOURS))
+    edges = accounts * (1.0 - np.sqrt(1.0 - np.arange(passes + 1) / passes))
+    for low, high in pairwise(np.ceil(edges).astype(np.int64)):
+        met = [_met(_neighbours(ring, accounts, low, high), times) for ring, times in rings]
+        codes = _met(np.concatenate(met), 1)
+        # Half as wide: of a large population there are hundreds of millions.
+        firsts.append((codes // accounts).astype(np.int32))
+        seconds.append((codes % accounts).astype(np.int32))
+    return np.concatenate(firsts), np.concatenate(seconds)
 
 
-def _rings(evidence: Evidence, carried: sparse.csr_matrix, steps: Ints, own_order: bool) -> Ints:
-    """Neighbours on the rings of all tokens, as low * accounts + high, once for each token that
-    two are neighbours on; `steps` says for each token how many steps away."""
+@dataclass(frozen=True)
+class _Rings:
+    """Rings of accounts, one after another, each in order of place."""
+
+    account: NDArray[np.int32]
+    #: Accounts of each ring, and to how many steps away they are neighbours.
+    size: Ints
+    turns: Ints
+
+    def parts(self) -> Iterator[tuple[slice, slice]]:
+        """Rings of some _ON_RINGS accounts together, and where their accounts stand."""
+        ends = np.cumsum(self.size)
+        marks = np.arange(_ON_RINGS, len(self.account), _ON_RINGS)
+        edges = np.unique(np.r_[0, np.searchsorted(ends, marks), len(ends)])
+        at = np.r_[0, ends][edges]
+        for (low, high), (start, stop) in zip(pairwise(edges), pairwise(at), strict=True):
+            yield slice(low, high), slice(start, stop)
+
+
+def _rings(evidence: Evidence, carried: sparse.csr_matrix, steps: Ints, own_order: bool) -> _Rings:
+    """A ring of each token's accounts, in an order of the token's own or the same for all;
+    `steps` says for each token how far neighbours are."""
     by_token = carried.tocsc()
     size = np.diff(by_token.indptr).astype(np.int64)
     # Beyond half way round, a ring only meets the same pairs from the other side.
     turns = np.minimum(steps, size // 2)
-    ends = np.cumsum(turns * size)
-    codes = np.empty(int(ends[-1]) if len(ends) else 0, np.int64)
-    spread = spread_keys(evidence.account_keys)
-    parts = np.unique(np.searchsorted(ends, np.arange(_RING_CODES, len(codes), _RING_CODES)))
-    edges = np.r_[0, parts, len(size)]
-    for low, high in pairwise(edges):
-        tokens = low + np.flatnonzero(turns[low:high])
-        if not len(tokens):
-            continue
-        length = size[tokens]
-        starts = np.cumsum(length) - length
-        ring = np.repeat(np.arange(len(tokens)), length)
-        within = np.arange(len(ring)) - starts[ring]
-        account = by_token.indices[by_token.indptr[tokens][ring] + within].astype(np.int64)
+    used = turns > 0
+    rings = _Rings(by_token.indices[np.repeat(used, size)], size[used], turns[used])
+    spread, hashes = spread_keys(evidence.account_keys), evidence.token_hash[used]
+    for some, at in rings.parts():
+        ring = np.repeat(np.arange(some.stop - some.start), rings.size[some])
+        account = rings.account[at]
         place = spread[account]
         if own_order:
-            place = spread_keys(
-                evidence.account_keys[account] ^ spread_keys(evidence.token_hash[tokens])[ring]
-            )
-        account = _in_order(ring, account, place, len(tokens))
-        write = int(ends[low - 1]) if low else 0
-        for step in range(1, int(turns[tokens].max()) + 1):
-            turn = step <= turns[tokens][ring]
-            other = starts[ring[turn]] + (within[turn] + step) % length[ring[turn]]
-            one, two = account[turn], account[other]
-            codes[write : write + len(one)] = np.minimum(one, two) * len(spread) + np.maximum(
-                one, two
-            )
-            write += len(one)
-    return codes
+            place = spread_keys(evidence.account_keys[account] ^ spread_keys(hashes[some])[ring])
+        rings.account[at] = _in_order(ring, account, place)
+    return rings
 
 
-def _in_order(ring: Ints, account: Ints, place: Ints, rings: int) -> Ints:
+def _neighbours(rings: _Rings, accounts: int, low: int, high: int) -> Ints:
+    """Neighbours whose lower account is in a range, as lower * accounts + higher, once for each
+    ring that they are neighbours on."""
+    codes = [np.zeros(0, np.int64)]
+    for some, at in rings.parts():
+        size, turns = rings.size[some], rings.turns[some]
+        account = rings.account[at]
+        start = np.repeat(np.cumsum(size) - size, size)
+        length, far = np.repeat(size, size), np.repeat(turns, size)
+        within = np.arange(len(account)) - start
+        for step in range(1, int(turns.max(initial=0)) + 1):
+            turn = np.flatnonzero(step <= far)
+            one = account[turn]
+            two = account[start[turn] + (within[turn] + step) % length[turn]]
+            lower, higher = np.minimum(one, two), np.maximum(one, two)
+            chosen = (lower >= low) & (lower < high)
+            codes.append(lower[chosen].astype(np.int64) * accounts + higher[chosen])
+    return np.concatenate(codes)
+
+
+def _in_order(ring: Ints, account: NDArray[np.int32], place: Ints) -> NDArray[np.int32]:
     """The accounts of each ring by their place on it; rings stand one after another."""
     order = np.argsort(place, kind="stable")
     # Sorted by place as a whole, then counted into their rings: linear, and keeps that order.
-    shape = (rings, len(order))
-    table = sparse.csr_matrix((account[order], (ring[order], np.arange(len(order)))), shape=shape)
+    table = sparse.csr_matrix((account[order], (ring[order], np.arange(len(order)))))
     return np.asarray(table.data)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,27 +22,33 @@ from jobs.catalog.policy import CampaignPolicy
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
 
+#: Links made into rows at a time, as they are written.
+_LINKS = 1_000_000
 
-def links_table(evidence: Evidence, links: Links, policy: CampaignPolicy) -> pa.Table:
-    """Rows of `account_links`, in order of account."""
+
+def links_tables(evidence: Evidence, links: Links, policy: CampaignPolicy) -> Iterator[pa.Table]:
+    """Rows of `account_links`, in order of account, some at a time."""
     names = (*KINDS, "time")
     alphabetical = sorted(range(len(names)), key=lambda at: names[at])
     ids = pa.array(evidence.accounts, pa.string())
-    holds = links.axes >= policy.axis_nats
     families: list[str] = sorted({axis.family for axis in policy.axes})
-    of_family = np.column_stack([
-        holds[:, [at for at, axis in enumerate(policy.axes) if axis.family == family]].any(axis=1)
-        for family in families
-    ])  # fmt: skip
-    return pa.table(
-        {
-            "account_a": ids.take(pa.array(links.first)),
-            "account_b": ids.take(pa.array(links.second)),
-            "weight": np.round(links.weight, 9),
-            "kinds": _lists(links.kinds[:, alphabetical], [names[at] for at in alphabetical]),
-            "families": _lists(of_family, families),
-        }
-    )
+    for at in range(0, max(len(links.first), 1), _LINKS):
+        some = slice(at, at + _LINKS)
+        holds = links.axes[some] >= policy.axis_nats
+        of_family = np.column_stack([
+            holds[:, [n for n, axis in enumerate(policy.axes) if axis.family == family]].any(axis=1)
+            for family in families
+        ])  # fmt: skip
+        kinds = links.kinds[some][:, alphabetical]
+        yield pa.table(
+            {
+                "account_a": ids.take(pa.array(links.first[some])),
+                "account_b": ids.take(pa.array(links.second[some])),
+                "weight": np.round(links.weight[some], 9),
+                "kinds": _lists(kinds, [names[n] for n in alphabetical]),
+                "families": _lists(of_family, families),
+            }
+        )
 
 
 def _lists(held: np.ndarray, names: list[str]) -> pa.ListArray:

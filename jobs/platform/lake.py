@@ -346,16 +346,17 @@ class Lake:
             )
         return self._written(name, date)
 
-    def replace_night(self, name: str, date: dt.date, rows: pa.Table) -> int:
-        """The same as `write_night` for rows that are in this process already."""
+    def replace_night(self, name: str, date: dt.date, rows: pa.Table | Iterator[pa.Table]) -> int:
+        """The same as `write_night` for rows that are in this process already, or made piece by
+        piece as they are written."""
         table = TABLES[name]
         self.create(name)
-        if "date" in rows.column_names:
-            rows = rows.filter(pc.equal(rows["date"].cast(pa.date32()), pa.scalar(date)))
+        pieces = iter([rows]) if isinstance(rows, pa.Table) else rows
+        batches = (b for piece in pieces for b in _conformed(piece, table, date).to_batches())
         with readable_errors(f"table {name} in {self.root} can't be written"):
             write_deltalake(
                 self._open(name),
-                _conformed(rows, table, date),
+                pa.RecordBatchReader.from_batches(arrow_schema(table), batches),
                 mode="overwrite",
                 predicate=f"date = '{date.isoformat()}'",
             )
@@ -421,11 +422,14 @@ def _held_constraints(delta: DeltaTable) -> set[str]:
 
 
 def _conformed(rows: pa.Table, table: Table, date: dt.date | None) -> pa.Table:
+    """The declared columns; of one night, where a date is given, its rows alone."""
+    if date is not None and "date" in rows.column_names:
+        rows = rows.filter(pc.equal(rows["date"].cast(pa.date32()), pa.scalar(date)))
     columns = []
     for column in table.columns:
         kind = ARROW_TYPES[column.type]
         if column.name == "date" and date is not None:
-            columns.append(pa.array([date] * rows.num_rows, pa.date32()))
+            columns.append(pa.repeat(pa.scalar(date, pa.date32()), rows.num_rows))
         elif column.name not in rows.column_names:
             raise LakeError(
                 f"table {table.name} wants a column that its job did not make: {column.name}"

@@ -12,6 +12,8 @@ import pytest
 from lake_compare import assert_same_tables
 
 from jobs import features, rollup
+from jobs.campaigns import evidence
+from jobs.catalog.policy import CAMPAIGN_POLICY
 from jobs.platform.lake import Lake
 from jobs.platform.parts import Parts
 from jobs.platform.settings import Settings
@@ -83,6 +85,24 @@ def test_parts_leave_the_tables_of_one(
     for name in ("account_indicators", "account_templates", "account_features"):
         assert cut.version(name) == whole.version(name)
     assert not list((cut.settings.lake_root / "_staging").entries())
+
+
+@pytest.mark.parametrize("templates", [True, False])
+def test_evidence_gathered_in_parts_is_the_same(
+    lake: Lake, night: dt.date, fill: Fill, monkeypatch: pytest.MonkeyPatch, templates: bool
+) -> None:
+    nights = [night - dt.timedelta(days=9), night]
+    work(lake, nights, fill, templates)
+    whole = evidence.gather(lake, night, CAMPAIGN_POLICY)
+    monkeypatch.setattr(evidence, "GROUPED_ROWS", 90)
+    cut = evidence.gather(lake, night, CAMPAIGN_POLICY)
+    assert len(whole.token_kind) > 20
+    for name in ("token_kind", "token_hash", "token_accounts", "variety"):
+        assert (getattr(whole, name) == getattr(cut, name)).all(), name
+    for name in ("carried", "prompts"):
+        assert (getattr(whole, name) != getattr(cut, name)).nnz == 0, name
+    assert (whole.prompts.nnz > 0) == templates
+    assert not list((lake.settings.lake_root / "_staging").entries())
 
 
 def test_parts_follow_from_rows() -> None:
