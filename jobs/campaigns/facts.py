@@ -134,9 +134,9 @@ def describe(
     prompts = evidence.sums["words_known"]
     crowd = Crowd.of(evidence.words, prompts) if corpora else None
     within = np.flatnonzero(group_of[links.first] == group_of[links.second])
+    within = within[np.argsort(group_of[links.first[within]], kind="stable")]
     of_link = group_of[links.first[within]]
-    within = within[np.argsort(of_link, kind="stable")]
-    ends = np.searchsorted(np.sort(of_link), np.arange(-1, len(groups)), side="right")
+    ends = np.searchsorted(of_link, np.arange(-1, len(groups)), side="right")
     described = []
     for members, low, high in zip(groups, ends[:-1], ends[1:], strict=True):
         holds = links.axes[within[low:high]] >= policy.axis_nats

@@ -271,10 +271,8 @@ class Lake:
         delta = self._open(name) if self.settings.engine == "spark" else None
         # Later protocols have what Parquet alone does not tell, as deleted rows.
         if delta is not None and delta.protocol().min_reader_version == 1:
-            actions = pa.table(delta.get_add_actions(flatten=True))
-            frame = nights_by_name(
-                self.session, TABLES[name], self.path(name), actions, first, last
-            )
+            files = files_of(delta, first, last)["path"].to_pylist()
+            frame = nights_by_name(self.session, TABLES[name], self.path(name), files)
             if frame is not None:
                 return frame
         return self.session.read.format("delta").load(self._engine_path(name))
@@ -385,28 +383,25 @@ class Lake:
         """Bytes of the table's files for the nights from `first` to `last`, from the Delta log."""
         if not self.exists(name):
             return 0
-        actions = pa.table(self._open(name).get_add_actions(flatten=True))
-        if "partition.date" not in actions.column_names:
-            return 0
-        dates = actions["partition.date"]
-        within = pc.and_(pc.greater_equal(dates, pa.scalar(first)),
-                         pc.less_equal(dates, pa.scalar(last)))  # fmt: skip
-        return pc.sum(actions.filter(within)["size_bytes"]).as_py() or 0
+        return pc.sum(files_of(self._open(name), first, last)["size_bytes"]).as_py() or 0
 
     def count(self, name: str, date: dt.date, first: dt.date | None = None) -> int:
         """Rows of one night, or of those from `first` on, from the statistics in the Delta log."""
         self.create(name)
-        actions = pa.table(self._open(name).get_add_actions(flatten=True))
-        total = 0
-        if "partition.date" in actions.column_names:
-            for partition, records in zip(
-                actions["partition.date"].to_pylist(),
-                actions["num_records"].to_pylist(),
-                strict=True,
-            ):
-                if (first or date) <= partition <= date:
-                    total += records or 0
-        return total
+        files = files_of(self._open(name), first or date, date)
+        return pc.sum(files["num_records"]).as_py() or 0 if files.num_rows else 0
+
+
+def files_of(delta: DeltaTable, first: dt.date | None, last: dt.date | None) -> pa.Table:
+    """Files that a table's log names of the nights from `first` to `last`, a row each: path,
+    size_bytes, num_records; none of a table without nights."""
+    files = pa.table(delta.get_add_actions(flatten=True))
+    if "partition.date" not in files.column_names or not files.num_rows:
+        return files.slice(0, 0)
+    for bound, holds in ((first, pc.greater_equal), (last, pc.less_equal)):
+        if bound is not None:
+            files = files.filter(holds(files["partition.date"], pa.scalar(bound)))
+    return files
 
 
 def _later(delta: DeltaTable) -> set[str]:

@@ -32,7 +32,6 @@ class Parts:
     def __init__(self, lake: Lake, step: str) -> None:
         self._lake = lake
         self._folder = lake.settings.lake_root / "_staging" / step
-
         self._used = False
 
     def __enter__(self) -> Parts:
@@ -62,15 +61,9 @@ class Parts:
         kept = [folder / f"part={part}" for part in range(parts)]
         return [self._read(place) for place in kept if _holds_rows(place)] or [frame.limit(0)]
 
-    def filed(self, name: str, frame: DataFrame) -> DataFrame:
-        """The frame worked out once, for several readers."""
-        return self.gathered(name, [frame], once=True)
-
-    def gathered(self, name: str, frames: Sequence[DataFrame], once: bool = False) -> DataFrame:
-        """The rows of all frames, each worked out by itself; the frame itself where it is one,
-        unless it is to be worked out `once`."""
-        if len(frames) == 1 and not once:
-            return frames[0]
+    def filed(self, name: str, *frames: DataFrame) -> DataFrame:
+        """The rows of all frames, each worked out by itself and once, however often they are
+        read."""
         folder = self._fresh(name)
         for part, frame in enumerate(frames):
             with self._readable(name):
@@ -80,6 +73,10 @@ class Parts:
         kept = [place for part in range(len(frames))
                 if _holds_rows(place := folder / f"part={part}")]  # fmt: skip
         return self._read(*kept) if kept else frames[0].limit(0)
+
+    def gathered(self, name: str, frames: Sequence[DataFrame]) -> DataFrame:
+        """The rows of all frames, each worked out by itself; the frame itself where it is one."""
+        return frames[0] if len(frames) == 1 else self.filed(name, *frames)
 
     def _fresh(self, name: str) -> Place:
         if not self._used:

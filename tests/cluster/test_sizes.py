@@ -6,13 +6,13 @@ import datetime as dt
 import os
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from jobs.catalog.tables import TABLES
 from jobs.platform import direct, sizing
 from jobs.platform.direct import nights_by_name
+from jobs.platform.lake import files_of
 from jobs.platform.session import _spark_options
 
 MIB, GIB = 2**20, 2**30
@@ -90,8 +90,8 @@ class Reader:
 
 def by_name(lake, first: dt.date | None, last: dt.date | None, path: str | None = None) -> Any:
     table, here = TABLES["labels"], lake.path("labels")
-    actions = pa.table(lake.table("labels").get_add_actions(flatten=True))
-    return nights_by_name(Reader(), table, path or here, actions, first, last)
+    files = files_of(lake.table("labels"), first, last)["path"].to_pylist()
+    return nights_by_name(Reader(), table, path or here, files)
 
 
 def test_spark_is_given_the_files_of_the_nights_asked_for(bare_lake, fill, monkeypatch) -> None:
