@@ -19,6 +19,7 @@ import contextlib
 import hashlib
 import logging
 import os
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
@@ -219,8 +220,20 @@ class ModelRegistry:
         if self._client is None:
             if self.local:
                 (self.folder / "artifacts").mkdir(parents=True, exist_ok=True)
+                self._make_database()
             self._client = _quiet_client(self.uri)
         return self._client
+
+    def _make_database(self) -> None:
+        """The database, unless it is there: made aside and put in its place whole. MLflow makes it
+        by many migrations, and does not take up one that was killed half-way."""
+        if self.exists():
+            return
+        for left in self.folder.glob("_making-*"):  # by a run that was killed
+            shutil.rmtree(left)
+        with tempfile.TemporaryDirectory(prefix="_making-", dir=self.folder) as aside:
+            _quiet_client(f"sqlite:///{aside}/{DATABASE}").search_experiments()
+            (Path(aside) / DATABASE).replace(self.folder / DATABASE)
 
     def _pages(self) -> Iterator[ModelVersion]:
         token: str | None = None

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -108,6 +109,29 @@ def test_a_copied_lake_has_its_own_models(
     assert (model.version, (moved / "artifacts" / model.run_id).exists()) == (3, True)
     assert not registry.folder.exists()  # nothing was written where it came from
     assert copy.load(3).digest() == classifier.digest()
+
+
+def test_a_database_whose_making_was_killed_is_made_anew(
+    tmp_path: Path, classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from alembic import command
+
+    def killed(config: Any, revision: str) -> None:
+        """What a migration leaves that is killed while it copies a table."""
+        file = config.get_main_option("sqlalchemy.url").removeprefix("sqlite:///")
+        with sqlite3.connect(file) as database:
+            database.execute("create table _alembic_tmp_params (key text)")
+        raise KeyboardInterrupt
+
+    folder = tmp_path / "_mlflow"
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "upgrade", killed)
+        with pytest.raises(KeyboardInterrupt):
+            register(ModelRegistry(folder), classifier, "first")
+    assert not ModelRegistry(folder).exists()
+    (folder / "_making-killed").mkdir()  # which a process that dies does not tidy
+    assert register(ModelRegistry(folder), classifier, "first").version == 1
+    assert {entry.name for entry in folder.iterdir()} == {"mlflow.db", "artifacts"}
 
 
 def no_registry(folder: Path) -> None:
