@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from jobs.casework_cli import mode, verdict
 from jobs.catalog.steps import STEP_NAMES, STEPS, STOPPED_EXIT_CODE, step
 from jobs.corpus_cli import corpus
 from jobs.options import CONTEXT, DAY, FOLDER, Commands, date_option, lake_option, landing_option
@@ -292,6 +293,8 @@ def rotate_key(lake: str | None) -> None:
 
 
 cli.add_command(corpus)
+cli.add_command(verdict)
+cli.add_command(mode)
 
 
 @cli.command()

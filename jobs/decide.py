@@ -1,15 +1,17 @@
 """What should enforcement do from this night on, and on whose evidence?
 
-Reads account_scores, campaigns, accounts, labels known by the night and the actions of the nights
-before. Writes thresholds, the score from which on each action is within the policy's false
-positive rate, and enforcement_actions under the policy: two independent families of evidence for
-anything above `watch`, allow-list, a cap on new suspensions, an expiry for each action.
+Reads account_scores, campaigns, accounts, labels and people's decisions known by the night, and the
+actions of the nights before. Writes thresholds, the score from which on each action is within the
+policy's false positive rate; policies, the policy as its file had it; and enforcement_actions under
+it: independent families of evidence for anything above `watch`, allow-list, caps, an expiry for
+each action, a person's word where the policy wants one, and what people decided, before all else.
 Harm if late: yesterday's actions hold until they expire; new accounts of an operation go on.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -19,20 +21,38 @@ import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs import thresholds
-from jobs.catalog.policy import POLICY, EnforcementPolicy
+from jobs import thresholds, verdicts
+from jobs.catalog.desk_tables import POLICIES, VETTED
+from jobs.catalog.enforcement import (
+    LADDER,
+    PERSON_DECIDES,
+    VERIFIED,
+    Cap,
+    EnforcementPolicy,
+    Rung,
+)
+from jobs.platform.lake import arrow_schema
 from models.definitions import BENIGN
 from models.labels import resolve_labels
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
 
+WATCH, LIMIT, _, REVIEW, _ = LADDER
+_SAID = "account_id string, said string, said_on date"
+_PEOPLE = (
+    "account_id string, verdict string, ordered string, holds_until date, decided_on date, "
+    "decision_id string, decided_evidence array<string>, decided_campaigns array<string>"
+)
+
 
 def run(lake: Lake, date: dt.date) -> None:
+    policy = lake.settings.enforcement_policy
     said = latest_labels(lake, date)
     benign = said.filter(pc.equal(said["said"], BENIGN))["account_id"]
-    scores_in_force = thresholds.settle(lake, date, benign, POLICY)
-    longest = max(rung.expires_days for rung in POLICY.rungs)
+    scores_in_force = thresholds.settle(lake, date, benign, policy)
+    lake.replace_night("policies", date, policy_row(date, policy))
+    longest = max(rung.expires_days for rung in policy.rungs)
     earlier = lake.read("enforcement_actions", date - dt.timedelta(days=longest),
                         date - dt.timedelta(days=1))  # fmt: skip
     actions = decided(
@@ -40,22 +60,45 @@ def run(lake: Lake, date: dt.date) -> None:
         lake.night("campaigns", date),
         lake.night("accounts", date),
         # The types are said: from a lake without a single label nothing could be inferred.
-        lake.session.createDataFrame(said, "account_id string, said string"),
+        lake.session.createDataFrame(said, _SAID),
+        lake.session.createDataFrame(people_decided(lake, date), _PEOPLE),
         earlier,
         date,
-        POLICY,
+        policy,
         scores_in_force,
     )
-    lake.write_night("enforcement_actions", date, actions)
+    mode = verdicts.mode_on(lake, date)
+    # By way of this process, and not written by the engine: Sail 0.7.2 finds that rows break the
+    # table's constraint that don't, once it stands behind as many conditions as these.
+    rows = actions.withColumn("mode", F.lit(mode)).toArrow()
+    lake.replace_night("enforcement_actions", date, rows)
 
 
 def latest_labels(lake: Lake, date: dt.date) -> pa.Table:
-    """What people last said of each account by the night: (account_id, said)."""
-    said = resolve_labels(lake.rows("labels", last=date), date)
+    """What people last said of each account by the night: (account_id, said, said_on)."""
+    said = resolve_labels(verdicts.labels_known(lake, date), date)
     return pa.table({
         "account_id": pa.array(said["account_id"], pa.string()),
         "said": pa.array(said["label"], pa.string()),
+        "said_on": pa.array(said["labelled_on"], pa.int32()).cast(pa.date32()),
     })  # fmt: skip
+
+
+def people_decided(lake: Lake, date: dt.date) -> pa.Table:
+    """What stands of people's decisions on the night, an account a row, as `_PEOPLE` has it."""
+    stands = verdicts.standing(
+        verdicts.decisions_by(lake, date), date, lake.settings.enforcement_policy
+    )
+    return stands.select([
+        "account_id", "verdict", "action", "holds_until", "decided_on", "decision_id", "evidence",
+        "campaigns",
+    ]).rename_columns([column.split()[0] for column in _PEOPLE.split(", ")])  # fmt: skip
+
+
+def policy_row(date: dt.date, policy: EnforcementPolicy) -> pa.Table:
+    """The night's row of `policies`."""
+    row = {"date": date, "version": policy.version, "text": policy.text}
+    return pa.Table.from_pylist([row], schema=arrow_schema(POLICIES))
 
 
 def decided(
@@ -63,16 +106,19 @@ def decided(
     campaigns: DataFrame,
     accounts: DataFrame,
     labels: DataFrame,
+    people: DataFrame,
     earlier: DataFrame,
     date: dt.date,
     policy: EnforcementPolicy,
     scores_in_force: Mapping[str, float],
 ) -> DataFrame:
-    """Rows of `enforcement_actions`, without accounts that nothing is to be done about.
+    """Rows of `enforcement_actions` but for `mode`, without accounts that nothing is to be done
+    about.
 
     Args:
         scores, campaigns, accounts: the night's rows of these tables.
         labels: as `latest_labels` gives them, on the engine.
+        people: as `people_decided` gives them, on the engine.
         earlier: enforcement_actions of the nights before.
         date: the night.
         policy: what is in force.
@@ -81,83 +127,146 @@ def decided(
     groups = campaigns.select(
         "campaign_id", F.col("kind").alias("group_kind"), F.col("score").alias("group_score")
     )
-    people = accounts.select("account_id", "organization_id", "status", "verified_organization")
-    suspended = (
-        earlier.where((F.col("action") == "suspend") & (F.col("expires") >= F.lit(date)))
-        .select("account_id")
-        .distinct()
-        .withColumn("suspended_before", F.lit(True))
-    )
+    customers = accounts.select(
+        "account_id", "organization_id", "plan", "status",
+        F.coalesce("verified_organization", F.lit(False)).alias("verified"),
+    )  # fmt: skip
+    # Who was decided on has a row on each night on which that holds, also if nothing is sent.
+    ordered = people.where(F.col("ordered").isNotNull()).select("account_id")
     judged = (
-        scores.join(groups, "campaign_id", "left")
-        .join(people, "account_id", "left")
+        scores.select("account_id", "distillation_score", "resale_score", "campaign_id", "reasons",
+                      "evidence")
+        .join(ordered, "account_id", "full")
+        .join(groups, "campaign_id", "left")
+        .join(customers, "account_id", "left")
         .join(labels, "account_id", "left")
-        .join(suspended, "account_id", "left")
-        .withColumn("evidence", _evidence())
-    )
-    wanted = judged.withColumn("action", _action(policy, scores_in_force, date)).where(
-        F.col("action").isNotNull()
-    )
-    capped = _capped(wanted, policy)
-    days = F.lit(None).cast("int")
+        .join(people, "account_id", "left")
+        .join(_before(earlier, date), "account_id", "left")
+    )  # fmt: skip
+    judged = _with_fresh_evidence(judged, policy, date)
+    wanted = _with_rungs(judged, policy, scores_in_force, date)
+    for cap in policy.caps:
+        wanted = _capped(wanted, cap)
+    wanted = _as_people_said(_held_back(wanted, policy, date), date)
+    expires = F.lit(None).cast("date")
     for rung in policy.rungs:
-        days = F.when(F.col("action") == rung.action, rung.expires_days).otherwise(days)
-    return capped.select(
+        until = F.date_add(F.lit(date), rung.expires_days)
+        expires = F.when(F.col("action") == rung.action, until).otherwise(expires)
+    return wanted.where(F.col("action").isNotNull()).select(
         "account_id", "action", "campaign_id", "reasons", "evidence",
-        F.date_add(F.lit(date), days).alias("expires"),
+        F.coalesce("ends", expires).alias("expires"),
         F.lit(policy.version).alias("policy_version"),
+        "proposed", "held_since", "held_until", "decision_id",
     )  # fmt: skip
 
 
-def _evidence() -> Column:
-    """The score's families; what people confirmed of the account is a family of its own."""
-    confirmed = F.col("said").isin("distillation", "resale")
-    return F.when(confirmed, F.array_append("evidence", F.lit("label"))).otherwise(
-        F.col("evidence")
+def _before(earlier: DataFrame, date: dt.date) -> DataFrame:
+    """Each account's latest action before the night: what holds of it, and since when it is held
+    back."""
+    latest = Window.partitionBy("account_id").orderBy(F.desc("date"))
+    last = earlier.withColumn("age", F.row_number().over(latest)).where(F.col("age") == 1)
+    holds = F.col("expires") >= F.lit(date)
+    return last.select(
+        "account_id",
+        F.when(holds, F.col("action")).alias("before"),
+        F.col("held_since").alias("held_before"),
     )
 
 
-def _action(
-    policy: EnforcementPolicy, scores_in_force: Mapping[str, float], date: dt.date
-) -> Column:
-    """The rung for each account, null for none."""
+def _with_fresh_evidence(judged: DataFrame, policy: EnforcementPolicy, date: dt.date) -> DataFrame:
+    """Adds `cleared`, whether people's word that nothing is wrong stands; `cooling`, whether it is
+    young; and takes families that they saw, or vetted, out of `evidence`."""
+    guilty = F.col("said").isin("distillation", "resale")
+    cleared = F.col("verdict").isin(*verdicts.CLEARING)
+    # Unless people said otherwise since.
+    cleared &= ~(F.coalesce(guilty, F.lit(False)) & (F.col("said_on") >= F.col("decided_on")))
+    cleared = F.coalesce(cleared, F.lit(False))
+    # What people confirmed of the account is a family of its own.
+    evidence = F.coalesce("evidence", F.array().cast("array<string>"))
+    evidence = F.when(guilty, F.array_append(evidence, F.lit("label"))).otherwise(evidence)
+    # The same families in another campaign are other evidence; what was vetted is vetted anywhere.
+    seen = (
+        (F.col("verdict") == VETTED)
+        | F.col("campaign_id").isNull()
+        | F.array_contains("decided_campaigns", F.col("campaign_id"))
+    )
+    fresh = F.array_except(evidence, F.col("decided_evidence"))
+    cooled = F.date_add("decided_on", policy.cool_down.days)
+    return (
+        judged.withColumn("cleared", cleared)
+        .withColumn("cooling", F.col("cleared") & (F.lit(date) < cooled))
+        .withColumn(
+            "evidence", F.when(F.col("cleared") & seen, fresh).otherwise(evidence)
+        )
+    )  # fmt: skip
+
+
+def _with_rungs(
+    judged: DataFrame,
+    policy: EnforcementPolicy,
+    scores_in_force: Mapping[str, float],
+    date: dt.date,
+) -> DataFrame:
+    """Adds `action` and `proposed`, null for none: what the policy does, and what it would do if
+    a person decided so."""
     score = F.col("distillation_score")
     kind = F.coalesce("group_kind", F.lit("none"))
-    group_score = F.coalesce("group_score", F.lit(0.0))
-    enough = F.size("evidence") >= policy.families_needed
-    vetted = _allow_listed(policy, date)
-    either = F.greatest(score, F.col("resale_score"))
+    verified = F.coalesce("verified", F.lit(False))
     resells = (kind == "resale") | (F.col("resale_score") > score)
-    verified = F.coalesce("verified_organization", F.lit(False))
-    reached = {action: _reached(score, at) for action, at in scores_in_force.items()}
-    watched = reached["watch"] | (F.col("resale_score") >= policy.resale_watch_score)
-    reached["suspend"] &= (
-        (group_score >= policy.suspend_campaign_score) & (kind == "distillation") & ~verified
-    )
-    action = F.lit(None).cast("string")
+    watched = _reached(score, scores_in_force[WATCH])
+    watched |= F.col("resale_score") >= policy.resale.watch_score
+    due = F.lit(None).cast("string")
     for rung in policy.rungs:
-        action = F.when(reached[rung.action], rung.action).otherwise(action)
+        due = F.when(_holds(rung, scores_in_force[rung.action], kind, verified),
+                     rung.action).otherwise(due)  # fmt: skip
     # A reseller breaks the terms, not the model: a person looks, nothing is done by itself. One
     # looked at a verified organization already, which only met the reseller's customers somewhere.
-    looked_at = F.when((either >= policy.resale_score) & ~verified, "review").when(watched, "watch")
-    action = F.when(resells, looked_at).otherwise(action)
-    # Nothing acts on one clue, on what a person vetted, or on a group known to be honest.
-    mild = ~enough | vetted | (kind == "benign_group")
+    enough = F.size("evidence") >= policy.families_needed
+    either = F.greatest(score, F.col("resale_score"))
+    looked_at = (either >= policy.resale.review_score) & ~verified & enough
+    due = F.when(
+        resells, F.when(looked_at, REVIEW).when(watched, WATCH)
+    ).otherwise(F.when(due.isNull() & watched, WATCH).otherwise(due))  # fmt: skip
+    # Nothing acts on what a person vetted, or on a group known to be honest.
+    mild = _allow_listed(policy, date) | (kind == "benign_group")
+    due = F.when(mild & watched, WATCH).when(~mild, due)
+    # People looked and found nothing, or the account is closed already.
+    let_be = (F.col("said") == BENIGN) & ~F.col("cleared")
+    let_be |= F.col("status").isin("suspended", "closed")
+    due = F.when(~F.coalesce(let_be, F.lit(False)), due)
+    by_person = [r.action for r in policy.rungs if r.decided_by == PERSON_DECIDES]
+    waits = F.col("due").isin(*by_person)
+    # New evidence on who was cleared not long ago: a person looks, and sees what was said then.
+    waits |= F.col("cooling") & _at_least("due", LIMIT)
     return (
-        # People looked and found nothing, or the account is closed already.
-        F.when(F.col("said") == "benign", F.lit(None).cast("string"))
-        .when(F.col("status").isin("suspended", "closed"), F.lit(None).cast("string"))
-        .when(mild & watched, F.lit("watch"))
-        .otherwise(action)
+        judged.withColumn("due", due)
+        .withColumn("action", F.when(waits, REVIEW).otherwise(F.col("due")))
+        .withColumn("proposed", F.when(waits & (F.col("due") != REVIEW), F.col("due")))
     )
+
+
+def _holds(rung: Rung, at: float, kind: Column, verified: Column) -> Column:
+    """Whether all that a rung needs is there."""
+    holds = _reached(F.col("distillation_score"), at)
+    holds &= F.size("evidence") >= rung.families
+    if rung.campaign_score > 0:
+        holds &= F.coalesce("group_score", F.lit(0.0)) >= rung.campaign_score
+    if rung.kinds:
+        holds &= kind.isin(*rung.kinds)
+    return holds if rung.verified else holds & ~verified
 
 
 def _reached(score: Column, at: float) -> Column:
     return score >= at if math.isfinite(at) else F.lit(False)
 
 
+def _at_least(column: str, action: str) -> Column:
+    """Whether an action is that hard or harder; not for none."""
+    return F.coalesce(F.col(column).isin(*LADDER[LADDER.index(action) :]), F.lit(False))
+
+
 def _allow_listed(policy: EnforcementPolicy, date: dt.date) -> Column:
-    subjects = [e.subject for e in policy.allow_list if e.expires >= date.isoformat()]
+    subjects = [e.subject for e in policy.allow_list if e.expires >= date]
     if not subjects:
         return F.lit(False)
     return F.col("account_id").isin(subjects) | F.coalesce(
@@ -165,14 +274,81 @@ def _allow_listed(policy: EnforcementPolicy, date: dt.date) -> Column:
     )
 
 
-def _capped(wanted: DataFrame, policy: EnforcementPolicy) -> DataFrame:
-    """At most `new_suspensions_cap` accounts that were not suspended before; the rest to review.
+def _capped(wanted: DataFrame, cap: Cap) -> DataFrame:
+    """At most so many accounts with an action from the cap's on that had none before; the rest
+    get the cap's other action.
 
     The surest come first; among equals the account whose id sorts first, so that a re-run decides
     the same.
     """
-    new = (F.col("action") == "suspend") & F.col("suspended_before").isNull()
-    order = Window.partitionBy(new).orderBy(F.desc("distillation_score"), "account_id")
-    ranked = wanted.withColumn("rank", F.row_number().over(order))
-    over = new & (F.col("rank") > policy.new_suspensions_cap)
-    return ranked.withColumn("action", F.when(over, "review").otherwise(F.col("action")))
+    new = _at_least("action", cap.at_least) & ~_at_least("before", cap.at_least)
+    if cap.plans:
+        of_kind = [F.col("plan").isin(*[p for p in cap.plans if p != VERIFIED])]
+        if VERIFIED in cap.plans:
+            of_kind.append(F.col("verified"))
+        new &= F.coalesce(functools.reduce(Column.__or__, of_kind), F.lit(False))
+    order = Window.partitionBy("new").orderBy(F.desc("distillation_score"), "account_id")
+    over = F.col("new") & (F.col("place") > cap.accounts) & (F.col("action") != cap.instead)
+    return (
+        wanted.withColumn("new", new)
+        .withColumn("place", F.row_number().over(order))
+        .withColumn("proposed", F.when(over, F.coalesce("proposed", "action"))
+                    .otherwise(F.col("proposed")))
+        .withColumn("action", F.when(over, cap.instead).otherwise(F.col("action")))
+    )  # fmt: skip
+
+
+def _held_back(wanted: DataFrame, policy: EnforcementPolicy, date: dt.date) -> DataFrame:
+    """New actions wait, each account for as many nights as its id says, within the policy's window;
+    `watch` meanwhile."""
+    timing = policy.timing
+    nothing = F.lit(None).cast("date")
+    if not timing.hold_nights + timing.spread_nights or not timing.actions:
+        return wanted.withColumn("held_since", nothing).withColumn("held_until", nothing)
+    due = F.lit(False)
+    for action in timing.actions:
+        due |= (F.col("action") == action) & ~_at_least("before", action)
+    since = F.coalesce("held_before", F.lit(date))
+    nights = timing.hold_nights + F.crc32("account_id") % (timing.spread_nights + 1)
+    until = F.date_add(since, nights.cast("int"))
+    held = due & (F.lit(date) < until)
+    return (
+        wanted.withColumn("held_since", F.when(held, since))
+        .withColumn("held_until", F.when(held, until))
+        .withColumn("proposed", F.when(held, F.col("action")).otherwise(F.col("proposed")))
+        .withColumn("action", F.when(held, WATCH).otherwise(F.col("action")))
+    )
+
+
+def _as_people_said(wanted: DataFrame, date: dt.date) -> DataFrame:
+    """What people ordered is done whatever the policy says; what they cleared is lifted, by a row
+    of its own, since an action holds until a later one."""
+    ordered = F.col("ordered").isNotNull()
+    # Cleared by a decision, or by a label that landed.
+    fine = F.col("cleared") | (F.coalesce("said", F.lit("")) == BENIGN)
+    lifting = ~ordered & fine & F.col("action").isNull() & _at_least("before", LIMIT)
+    lifted = F.col("lifted")
+    reasons = F.coalesce("reasons", F.array().cast("array<string>"))
+    by_person = F.concat(
+        F.array(F.concat_ws("", F.lit(verdicts.SAID_BY_PERSON), F.col("decided_on").cast("string"),
+                            F.lit("."))),
+        reasons,
+    )  # fmt: skip
+    was_lifted = F.array(
+        F.concat(F.lit("Lifted: people looked and found nothing wrong. Until now: "), "before",
+                 F.lit("."))
+    )  # fmt: skip
+    none = F.lit(None).cast("string")
+    return (
+        wanted.withColumn("lifted", lifting)
+        .withColumn("reasons", F.when(ordered, by_person).when(lifted, was_lifted)
+                          .otherwise(reasons))
+        .withColumn("evidence", F.when(ordered, F.array_union("evidence", "decided_evidence"))
+                    .otherwise(F.col("evidence")))
+        .withColumn("action", F.when(ordered, F.col("ordered")).when(lifted, WATCH)
+                    .otherwise(F.col("action")))
+        .withColumn("proposed", F.when(ordered, none).otherwise(F.col("proposed")))
+        .withColumn("ends", F.when(ordered, F.col("holds_until")).when(lifted, F.lit(date)))
+        .withColumn("decision_id", F.when(ordered | (lifted & F.col("cleared")),
+                                          F.col("decision_id")))
+    )  # fmt: skip

@@ -16,8 +16,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from jobs import thresholds
+from jobs.catalog.enforcement import LADDER
 from jobs.catalog.events import EVENTS
-from jobs.catalog.policy import LADDER
 from jobs.catalog.tables import CHECK_RESULTS
 from jobs.platform.errors import LakeError
 from jobs.platform.lake import Lake

@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs.catalog.enforcement import EnforcementPolicy
 from jobs.catalog.enforcement_tables import THRESHOLDS
-from jobs.catalog.policy import EnforcementPolicy
 from jobs.platform.lake import arrow_schema
 from models.thresholds import FLOOR, FalsePositives, Threshold, false_positives
 

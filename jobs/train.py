@@ -1,8 +1,8 @@
 """Is there more to learn from than last time, and is what it teaches better than what scores now?
 
-Reads labels known by the night and account_features as they were on the nights of the evidence.
-Trains a challenger when the policy says that training is due, registers it, and writes the
-decision to model_decisions: which model scores from this night on.
+Reads labels and people's decisions known by the night, and account_features as they were on the
+nights of the evidence. Trains a challenger when the policy says that training is due, registers it,
+and writes the decision to model_decisions: which model scores from this night on.
 Harm if late: the champion goes on scoring.
 """
 
@@ -22,6 +22,7 @@ from jobs.catalog.policy import TRAINING
 from jobs.catalog.tables import TABLES
 from jobs.platform.lake import arrow_schema
 from jobs.score import model_registry
+from jobs.verdicts import labels_known
 from models.dataset import RowPlan, TrainingSet, build_training_set, plan_rows
 from models.decisions import OF_TRAINING, SKIP, sync_aliases
 from models.definitions import DISTILLATION, Sampling
@@ -43,7 +44,7 @@ def run(lake: Lake, date: dt.date, force: bool = False) -> None:
     if prior is not None:
         record(lake, prior)
         decisions.append(prior)
-    if not force and not due(decisions, lake.rows("labels", last=date), date):
+    if not force and not due(decisions, labels_known(lake, date), date):
         return
     dataset = training_set(lake, date)
     outcome = run_training(
@@ -51,7 +52,9 @@ def run(lake: Lake, date: dt.date, force: bool = False) -> None:
         LEARNED,
         registry=registry,
         decisions=decisions,
-        inputs={name: lake.version(name) or 0 for name in ("account_features", "labels")},
+        inputs={
+            name: lake.version(name) or 0 for name in ("account_features", "labels", "decisions")
+        },
         least_positives=TRAINING.minimum_positives,
         least_campaigns=TRAINING.minimum_campaigns,
         past=past_campaigns(lake, date),
@@ -92,7 +95,7 @@ def training_set(lake: Lake, date: dt.date) -> TrainingSet:
     members = lake.read("campaign_members", first, date).select("date", "account_id", "campaign_id")
     seen = features.select("account_id", "date")
     presence = seen.join(members, ["date", "account_id"], "left").toArrow()
-    labels = lake.rows("labels", last=date)
+    labels = labels_known(lake, date)
     return rows_of(lake, features, plan_rows(labels, presence, date, Sampling()))
 
 
@@ -102,7 +105,7 @@ def past_campaigns(lake: Lake, date: dt.date) -> TrainingSet | None:
     A challenger that lost them would not know an operation that comes back.
     """
     before = date - dt.timedelta(days=EVIDENCE_NIGHTS + 1)
-    labels = lake.rows("labels", last=date)
+    labels = labels_known(lake, date)
     guilty = labels.filter(pc.equal(labels["label"], DISTILLATION))
     nights = [night for night in lake.nights("account_features") if night <= before]
     if not guilty.num_rows or not nights:

@@ -4,7 +4,7 @@
 #
 # A worker starts the command or spark-submit, so its image has the jobs' group as well:
 #     docker build -f infra/images/airflow.Dockerfile -t stillwatch-worker \
-#         --build-arg INSTALL_GROUPS="--group airflow --group jobs" --build-arg JAVA=openjdk-17-jre-headless .
+#         --build-arg INSTALL_GROUPS="--group airflow --group jobs --group desk" --build-arg JAVA=openjdk-17-jre-headless .
 # A driver of a database other than sqlite, and an executor's provider, are a deployment's choice:
 # add them in an image made from this one.
 
@@ -19,6 +19,7 @@ COPY pyproject.toml uv.lock README.md LICENSE ./
 # hadolint ignore=SC2086
 RUN uv sync --frozen --no-cache --no-default-groups $INSTALL_GROUPS --no-install-project
 # The DAGs read the catalogue, which is part of the jobs; the rest of them is not imported here.
+COPY desk desk
 COPY jobs jobs
 COPY models models
 # hadolint ignore=SC2086

@@ -12,10 +12,11 @@ RUN pip install --no-cache-dir uv==0.13.9
 ENV UV_COMPILE_BYTECODE=1
 # The lock file first: a change of code does not install 1.5 GB again.
 COPY pyproject.toml uv.lock README.md LICENSE ./
-RUN uv sync --frozen --no-cache --no-default-groups --group jobs --no-install-project
+RUN uv sync --frozen --no-cache --no-default-groups --group jobs --group desk --no-install-project
+COPY desk desk
 COPY jobs jobs
 COPY models models
-RUN uv sync --frozen --no-cache --no-default-groups --group jobs --no-editable
+RUN uv sync --frozen --no-cache --no-default-groups --group jobs --group desk --no-editable
 
 FROM python:3.11.13-slim-bookworm
 # Java for the engine `spark`; `sail` does without. procps: Spark's scripts call ps. tini: a

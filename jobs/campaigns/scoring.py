@@ -23,6 +23,7 @@ from jobs.campaigns.groups import graph_of, strengths
 from jobs.campaigns.links import Links
 from jobs.campaigns.words import reasons_of, summary_of
 from jobs.catalog.policy import CampaignPolicy, Term
+from jobs.verdicts import labels_known
 from models.definitions import LABELS
 from models.labels import resolve_labels
 
@@ -64,7 +65,7 @@ def score_groups(
     people = population_of(evidence)
     corpora = known_corpora(lake, date, policy.window_days)
     described = describe(evidence, people, links, group_of, groups, policy, corpora)
-    known = labels_known(lake, date)
+    known = last_said(lake, date)
     graph = graph_of(links, len(evidence.accounts))
     findings = []
     for group in described:
@@ -103,9 +104,9 @@ def families_of(group: Group, policy: CampaignPolicy) -> list[str]:
     })  # fmt: skip
 
 
-def labels_known(lake: Lake, date: dt.date) -> dict[str, tuple[str, float]]:
+def last_said(lake: Lake, date: dt.date) -> dict[str, tuple[str, float]]:
     """What people last said of each account by the night, and how sure they were."""
-    said = resolve_labels(lake.rows("labels", None, date), date)
+    said = resolve_labels(labels_known(lake, date), date)
     sure = said["confidence"].fillna(1.0)
     return dict(
         zip(said["account_id"], zip(said["label"], sure.astype(float), strict=True), strict=True)

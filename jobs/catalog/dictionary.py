@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass
 
 from jobs.catalog.checks import CHECK_POLICY, CHECKED
+from jobs.catalog.enforcement import LADDER, POLICY
 from jobs.catalog.features import FEATURES
 from jobs.catalog.landing import SOURCES
 from jobs.catalog.measures import INDICATORS, MEASURES, WINDOWS
-from jobs.catalog.policy import CAMPAIGN_POLICY, EVIDENCE_FAMILIES, LADDER, POLICY, TRAINING
+from jobs.catalog.policy import CAMPAIGN_POLICY, EVIDENCE_FAMILIES, TRAINING
 from jobs.catalog.sketch import MARKERS
 from jobs.catalog.tables import TABLES
 from jobs.catalog.types import Column, Table

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from jobs.catalog.columns import ACCOUNT, DATE_COLUMN, SCORE, TRUST_AND_SAFETY
-from jobs.catalog.policy import EVIDENCE_FAMILIES, LADDER, POLICY
+from jobs.catalog.desk_tables import MODES
+from jobs.catalog.enforcement import LADDER
+from jobs.catalog.policy import EVIDENCE_FAMILIES
 from jobs.catalog.types import DATE, DOUBLE, LONG, STRING, STRINGS, Column, Table
 
 ENFORCEMENT_ACTIONS = Table(
@@ -26,6 +28,15 @@ ENFORCEMENT_ACTIONS = Table(
                promised=True),
         Column("policy_version", STRING, "The policy that decided.", nullable=False,
                promised=True),
+        Column("mode", STRING, "observe: written to be looked at, nothing is to follow; enforce: "
+               "to be carried out.", nullable=False, values=MODES),
+        Column("proposed", STRING, "A harder rung whose needs hold, but a person has to decide, a "
+               "cap is reached or it is held back; null for none.", values=LADDER),
+        Column("held_since", DATE, "First night on which it was held back; null if it is not."),
+        Column("held_until", DATE, "Night on which it comes into force if it is held back; null "
+               "if it is not."),
+        Column("decision_id", STRING, "The person's decision that it rests on, null where the "
+               "policy decided."),
     ),
 )  # fmt: skip
 
@@ -61,7 +72,7 @@ THRESHOLDS = Table(
         Column("benign_known", LONG, "Scored units with an account that people called benign.",
                unit="units", nullable=False, minimum=0),
         Column("benign_above", LONG, "Of those, with such an account at or above it: as many as "
-               f"don't contradict the rate at a confidence of {POLICY.label_confidence:g}.",
+               "don't contradict the rate at the policy's confidence.",
                unit="units", nullable=False, minimum=0),
         Column("policy_version", STRING, "The policy in force.", nullable=False),
     ),

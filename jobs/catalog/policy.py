@@ -1,7 +1,7 @@
-"""The policy in force: who is acted on, how, on what evidence; when a model is trained.
+"""What detection goes by: how accounts are linked, grouped and explained; when a model is trained.
 
-Every number that a policy tunes stands here with its reason; `POLICY.version` changes with any
-of them.
+Every number that is tuned stands here with its reason. What is done to whom stands in
+`enforcement.toml`.
 """
 
 from __future__ import annotations
@@ -14,69 +14,6 @@ from jobs.catalog.types import Family
 EVIDENCE_FAMILIES: tuple[str, ...] = (
     "infrastructure", "identity", "time", "content", "behaviour", "lineage", "label",
 )  # fmt: skip
-
-
-@dataclass(frozen=True)
-class AllowListed:
-    """An account or organization that a person vetted: nothing above `watch` until it expires."""
-
-    subject: str
-    reason: str
-    owner: str
-    expires: str
-
-
-@dataclass(frozen=True)
-class Rung:
-    """An action, from which distillation score on it is taken, and for how long it holds.
-
-    A night's threshold is the floor, or the higher score that the false positive rate asks for:
-    the share of honest units (campaigns, and accounts outside any) that may be met, as estimated
-    from the night's scores and benign labels (models.thresholds).
-    """
-
-    action: str
-    floor: float
-    false_positive_rate: float
-    #: Days for which the action holds unless a later night renews it.
-    expires_days: int
-
-
-@dataclass(frozen=True)
-class EnforcementPolicy:
-    version: str = "2026-11-2"
-    #: From the mildest to the hardest: floors rise, rates never do.
-    rungs: tuple[Rung, ...] = (
-        # Nothing happens to who is watched; a list of which much is wrong is read by nobody.
-        Rung("watch", 0.30, 1e-2, 7),
-        # Slowed down: cheap for a customer who is wrongly met, dear for an operation that lives on
-        # volume. It asks nothing of anybody and ends in a week, so it may be wrong twice as often
-        # as what follows. At 1e-3, a simulated lake of 450 honest units did it a night later.
-        Rung("limit", 0.60, 2e-3, 7),
-        # Has to show who it is, and no person decided that: one honest unit in a thousand.
-        Rung("challenge", 0.80, 1e-3, 14),
-        # A person looks at it: their time, and not the customer's, but of that there is little.
-        Rung("review", 0.90, 1e-3, 14),
-        # Suspended, if its campaign is as sure and it is not a verified organization: a business
-        # may stand still, so ten times as rarely wrong. A whole operation at 0.97 is 0.03 units:
-        # 300 honest ones allow for it.
-        Rung("suspend", 0.97, 1e-4, 30),
-    )
-    #: Benign labels raise a threshold once they contradict it with this confidence: at 0.95, of
-    #: 1,000 honest units it takes four labelled ones above it to contradict a rate of 1e-3.
-    label_confidence: float = 0.95
-    #: A suspension needs a campaign as sure as this.
-    suspend_campaign_score: float = 0.90
-    #: Resale breaks the terms, not the model: its hardest action is a person's look.
-    resale_score: float = 0.80
-    #: From this resale score on a reseller is watched.
-    resale_watch_score: float = 0.30
-    #: Families of evidence that an action above `watch` needs.
-    families_needed: int = 2
-    #: New suspensions in one night, at most: a broken feature must not close the shop. What is
-    #: over the cap goes to review.
-    new_suspensions_cap: int = 200
-    allow_list: tuple[AllowListed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -318,9 +255,6 @@ class CampaignPolicy:
     same_share: float = 0.2
 
 
-POLICY = EnforcementPolicy()
-#: Actions from the mildest to the hardest.
-LADDER: tuple[str, ...] = tuple(rung.action for rung in POLICY.rungs)
 SCORING = ScoringPolicy()
 TRAINING = TrainingSchedule()
 CAMPAIGN_POLICY = CampaignPolicy()

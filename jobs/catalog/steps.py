@@ -45,7 +45,7 @@ STEPS: tuple[Step, ...] = (
         "what happened to it.",
         # Its own tables of the nights before: names live on.
         reads=("account_indicators", "account_templates", "account_daily", "accounts", "labels",
-               "corpora", "campaigns", "campaign_members", "campaign_events"),
+               "decisions", "corpora", "campaigns", "campaign_members", "campaign_events"),
         writes=("account_links", "campaigns", "campaign_members", "campaign_events"),
         after=("rollup",),
     ),
@@ -64,7 +64,8 @@ STEPS: tuple[Step, ...] = (
         name="train",
         entry="jobs.train:run",
         about="Train and register a challenger when the policy says that training is due.",
-        reads=("account_features", "campaign_members", "labels", "model_decisions"),
+        reads=("account_features", "campaign_members", "labels", "decisions",
+               "model_decisions"),
         writes=("model_decisions",),
         after=("features",),
         timeout_minutes=240,
@@ -91,16 +92,27 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="decide",
         entry="jobs.decide:run",
-        about="Turn scores into actions under the policy: thresholds at its false positive rates, "
-        "evidence, allow-list, caps, expiry.",
-        reads=("account_scores", "campaigns", "accounts", "labels", "enforcement_actions"),
-        writes=("thresholds", "enforcement_actions"),
+        about="Turn scores and people's decisions into actions under the policy: thresholds at its "
+        "false positive rates, evidence, allow-list, caps, expiry.",
+        reads=("account_scores", "campaigns", "accounts", "labels", "decisions",
+               "enforcement_mode", "enforcement_actions"),
+        writes=("thresholds", "policies", "enforcement_actions"),
         after=("check_scored",),
+    ),
+    Step(
+        name="cases",
+        entry="jobs.cases:run",
+        about="Gather what waits for a person: an operation is one case, not 300 accounts.",
+        # Cases of the night before: since when each has waited.
+        reads=("enforcement_actions", "campaigns", "account_scores", "account_daily", "decisions",
+               "cases"),
+        writes=("cases",),
+        after=("decide",),
     ),
 )  # fmt: skip
 
-#: Tables that people fill by a command, and no step of a night.
-FILLED_BY_HAND: tuple[str, ...] = ("corpora",)
+#: Tables that people fill, by a command or at the desk, and no step of a night.
+FILLED_BY_HAND: tuple[str, ...] = ("corpora", "decisions", "case_events", "enforcement_mode")
 
 #: The command's exit status when a check stops the night: the data is at fault, and to try again
 #: changes nothing. Any other fault is 1.

@@ -22,6 +22,13 @@ from jobs.catalog.columns import (
     SCORE,
     TRUST_AND_SAFETY,
 )
+from jobs.catalog.desk_tables import (
+    CASE_EVENTS,
+    CASES,
+    DECISIONS,
+    ENFORCEMENT_MODE,
+    POLICIES,
+)
 from jobs.catalog.drift import DRIFT
 from jobs.catalog.enforcement_tables import ENFORCEMENT_ACTIONS, THRESHOLDS
 from jobs.catalog.features import FEATURES
@@ -411,6 +418,7 @@ TABLES: dict[str, Table] = {
         CAMPAIGNS, CAMPAIGN_MEMBERS, CAMPAIGN_EVENTS, CORPORA,
         ACCOUNT_FEATURES, ACCOUNT_SCORES,
         DRIFT,
-        THRESHOLDS, ENFORCEMENT_ACTIONS, CHECK_RESULTS, MODEL_DECISIONS, RUN_LOG,
+        THRESHOLDS, ENFORCEMENT_ACTIONS, CASES, DECISIONS, CASE_EVENTS, POLICIES, ENFORCEMENT_MODE,
+        CHECK_RESULTS, MODEL_DECISIONS, RUN_LOG,
     )
 }  # fmt: skip

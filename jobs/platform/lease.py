@@ -35,14 +35,14 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def held(lake: storage.Place) -> Iterator[None]:
-    """Wait for the lake's lease, and keep it until the end.
+def held(lake: storage.Place, name: str = "lease") -> Iterator[None]:
+    """Wait for the lake's lease of that name, and keep it until the end.
 
     Raises:
         LakeError: the store can't be written, or somebody else took the lease over because this
             process, or its way to the store, stood still for too long.
     """
-    lease = _Lease(lake)
+    lease = _Lease(lake, name)
     with _readable(lake):
         lease.take()
     beat = threading.Thread(target=lease.keep, daemon=True)
@@ -64,9 +64,9 @@ def held(lake: storage.Place) -> Iterator[None]:
 
 
 class _Lease:
-    def __init__(self, lake: storage.Place) -> None:
+    def __init__(self, lake: storage.Place, name: str) -> None:
         bucket, _, folder = (
-            (lake / "_stillwatch" / "lease").address.removeprefix(storage.STORE).partition("/")
+            (lake / "_stillwatch" / name).address.removeprefix(storage.STORE).partition("/")
         )
         self._object = {"Bucket": bucket, "Key": folder}
         self._holder = {

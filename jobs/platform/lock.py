@@ -26,13 +26,32 @@ def sole_writer(lake: Place) -> Iterator[None]:
     Raises:
         LakeError: the lake can't be made or written.
     """
+    with _held(lake, "lock", "lease"):
+        yield
+
+
+@contextmanager
+def sole_decider(lake: Place) -> Iterator[None]:
+    """Wait until no other person's decision is being written, and keep others waiting until the
+    end. It is apart from `sole_writer`, so that people decide while a night runs: no step of a
+    night writes to their tables.
+
+    Raises:
+        LakeError: the lake can't be made or written.
+    """
+    with _held(lake, "desk.lock", "desk.lease"):
+        yield
+
+
+@contextmanager
+def _held(lake: Place, file: str, leased: str) -> Iterator[None]:
     if lake.in_store:
         from jobs.platform import lease
 
-        with lease.held(lake):
+        with lease.held(lake, leased):
             yield
         return
-    path = Path(lake.address) / "_stillwatch" / "lock"
+    path = Path(lake.address) / "_stillwatch" / file
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = path.open("a+")

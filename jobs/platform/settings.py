@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from jobs.catalog.enforcement import SHIPPED, EnforcementPolicy, PolicyFault, read_policy
 from jobs.platform.errors import SettingsError
 from jobs.platform.storage import Place, place_of
 
@@ -25,6 +26,20 @@ class Settings:
     #: An MLflow tracking server, or a folder of this machine that holds the registry's database
     #: and artifacts; without one, the lake's own folder does.
     mlflow_tracking_uri: str | None = None
+    #: File of the enforcement policy; without one, what the project ships.
+    policy: str | None = None
+
+    @property
+    def enforcement_policy(self) -> EnforcementPolicy:
+        """The enforcement policy in force.
+
+        Raises:
+            SettingsError: the file can't be read or is no policy: which line, and why.
+        """
+        try:
+            return read_policy(Path(self.policy) if self.policy else SHIPPED)
+        except PolicyFault as fault:
+            raise SettingsError(str(fault)) from None
 
     @property
     def landing_root(self) -> Place:
@@ -82,6 +97,7 @@ def load_settings(lake: str | None = None, landing: str | None = None) -> Settin
         engine=engine,
         keep_text=keep in ("yes", "true", "1"),
         mlflow_tracking_uri=variable("MLFLOW_TRACKING_URI"),
+        policy=variable("POLICY"),
     )
     master = variable("SPARK_MASTER")
     return settings if master is None else Settings(**{**vars(settings), "spark_master": master})

@@ -9,7 +9,7 @@ import math
 import pytest
 
 from jobs import decide
-from jobs.catalog.policy import POLICY, AllowListed
+from jobs.catalog.enforcement import POLICY, AllowListed, Cap, Timing
 
 NIGHT = dt.date(2026, 5, 20)
 TWO = ["infrastructure", "content"]
@@ -17,9 +17,17 @@ TWO = ["infrastructure", "content"]
 SCORES = """account_id string, distillation_score double, resale_score double,
     campaign_id string, reasons array<string>, evidence array<string>"""
 CAMPAIGNS = "campaign_id string, kind string, score double"
-ACCOUNTS = "account_id string, organization_id string, status string, verified_organization boolean"
-LABELS = "account_id string, said string"
-EARLIER = "account_id string, action string, expires date"
+ACCOUNTS = """account_id string, organization_id string, status string,
+    verified_organization boolean, plan string"""
+EARLIER = "date date, account_id string, action string, expires date, held_since date"
+
+
+EARLY = dt.date(2026, 5, 1)
+
+
+def word(account, verdict, *, ordered=None, until=None, on=EARLY, evidence=TWO, campaigns=()):
+    """What a person decided of an account."""
+    return (account, verdict, ordered, until, on, f"d-{account}", list(evidence), list(campaigns))
 
 
 def account(name, score, *, resale=0.0, campaign=None, evidence=TWO):
@@ -30,15 +38,16 @@ def account(name, score, *, resale=0.0, campaign=None, evidence=TWO):
 def actions(session):
     """Calls `decided` on literal rows and returns {account: action}."""
 
-    def call(scores, *, campaigns=(), accounts=(), labels=(), earlier=(), policy=POLICY,
-             in_force=()):  # fmt: skip
+    def call(scores, *, campaigns=(), accounts=(), labels=(), people=(), earlier=(),
+             policy=POLICY, in_force=(), night=NIGHT):  # fmt: skip
         frame = decide.decided(
             session.createDataFrame(scores, SCORES),
             session.createDataFrame(list(campaigns), CAMPAIGNS),
-            session.createDataFrame(list(accounts), ACCOUNTS),
-            session.createDataFrame(list(labels), LABELS),
+            session.createDataFrame([(*row, "credits")[:5] for row in accounts], ACCOUNTS),
+            session.createDataFrame([(*row, EARLY)[:3] for row in labels], decide._SAID),
+            session.createDataFrame([word(**row) for row in people], decide._PEOPLE),
             session.createDataFrame(list(earlier), EARLIER),
-            NIGHT,
+            night,
             policy,
             {rung.action: rung.floor for rung in policy.rungs} | dict(in_force),
         )
@@ -96,7 +105,7 @@ def test_what_people_confirmed_is_a_family_of_its_own(actions):
     assert found["confirmed"]["evidence"] == ["content", "label"]
 
 
-def test_suspension_needs_a_sure_campaign_and_no_verified_organization(actions):
+def test_a_suspension_is_only_proposed_for_a_sure_campaign_and_no_verified_organization(actions):
     found = actions(
         [
             account("sure", 0.98, campaign="c-sure"),
@@ -117,15 +126,19 @@ def test_suspension_needs_a_sure_campaign_and_no_verified_organization(actions):
         ],
     )
     assert of(found) == {
-        "sure": "suspend", "verified": "review", "unsure-group": "review", "other-kind": "review",
+        "sure": "review", "verified": "review", "unsure-group": "review", "other-kind": "review",
+    }  # fmt: skip
+    # Nobody is suspended by a score alone: it is proposed, and a person decides.
+    assert {name: row["proposed"] for name, row in found.items()} == {
+        "sure": "suspend", "verified": None, "unsure-group": None, "other-kind": None,
     }  # fmt: skip
 
 
 def test_a_group_known_to_be_honest_and_an_allow_list_end_at_watch(actions):
     listed = (
-        AllowListed("vetted", "research contract", "trust-and-safety", "2026-05-20"),
-        AllowListed("org-vetted", "evaluation vendor", "trust-and-safety", "2026-12-31"),
-        AllowListed("lapsed", "trial", "trust-and-safety", "2026-05-19"),  # ended yesterday
+        AllowListed("vetted", "research contract", "trust-and-safety", dt.date(2026, 5, 20)),
+        AllowListed("org-vetted", "evaluation vendor", "trust-and-safety", dt.date(2026, 12, 31)),
+        AllowListed("lapsed", "trial", "trust-and-safety", dt.date(2026, 5, 19)),  # ended yesterday
     )
     found = actions(
         [
@@ -172,22 +185,138 @@ def test_people_who_looked_and_found_nothing_are_believed(actions):
     assert found == {}
 
 
-def test_new_suspensions_are_capped_and_the_rest_reviewed(actions):
-    policy = dataclasses.replace(POLICY, new_suspensions_cap=2)
+def test_new_actions_are_capped_and_the_rest_get_a_milder_one(actions):
+    policy = dataclasses.replace(POLICY, caps=(Cap("challenge", 2, "limit"),))
     found = actions(
-        [account(name, score, campaign="c") for name, score in (
-            ("a", 0.98), ("b", 0.99), ("c", 0.98), ("old", 0.975), ("expired", 0.97))],
-        campaigns=[("c", "distillation", 0.95)],
+        [account(name, score) for name, score in (
+            ("a", 0.82), ("b", 0.83), ("c", 0.82), ("old", 0.81), ("expired", 0.80),
+            ("harder", 0.95))],
         earlier=[
-            ("old", "suspend", NIGHT),  # holds today: renewed, and not new
-            ("expired", "suspend", NIGHT - dt.timedelta(days=1)),  # new again
+            (EARLY, "old", "challenge", NIGHT, None),  # holds today: renewed, and not new
+            (EARLY, "expired", "challenge", NIGHT - dt.timedelta(days=1), None),  # new again
+            (EARLY, "c", "review", NIGHT, None),  # had something harder before
         ],
         policy=policy,
     )  # fmt: skip
-    # b is surest, then a before c by id; the expired one is over the cap.
+    # The one for review is surest, then b, so a is over the cap; the expired one too.
     assert of(found) == {
-        "b": "suspend", "a": "suspend", "c": "review", "old": "suspend", "expired": "review",
+        "harder": "review", "b": "challenge", "a": "limit", "c": "challenge", "old": "challenge",
+        "expired": "limit",
     }  # fmt: skip
+    assert {name for name, row in found.items() if row["proposed"]} == {"a", "expired"}
+
+
+def test_a_cap_of_some_customers_leaves_others_alone(actions):
+    policy = dataclasses.replace(
+        POLICY, caps=(Cap("limit", 1, "review", ("enterprise", "verified")),)
+    )
+    found = actions(
+        [account(name, score) for name, score in (
+            ("e-sure", 0.75), ("f-firm", 0.70), ("g-checked", 0.65), ("h-else", 0.62))],
+        accounts=[
+            ("e-sure", None, "active", False, "enterprise"),
+            ("f-firm", None, "active", False, "enterprise"),
+            ("g-checked", None, "active", True, "credits"),
+            ("h-else", None, "active", None, None),
+        ],
+        policy=policy,
+    )  # fmt: skip
+    assert of(found) == {
+        "e-sure": "limit", "f-firm": "review", "g-checked": "review", "h-else": "limit",
+    }  # fmt: skip
+
+
+def test_what_people_cleared_counts_again_only_where_it_is_new(actions):
+    scores = [
+        account("same", 0.95),
+        account("one-more", 0.95, evidence=[*TWO, "time"]),
+        account("two-more", 0.95, evidence=[*TWO, "time", "identity"]),
+        account("elsewhere", 0.65, campaign="c-new"),
+        account("there", 0.65, campaign="c-old"),
+    ]
+    people = [{"account": row[0], "verdict": "benign", "campaigns": ["c-old"]} for row in scores]
+    people[2]["verdict"] = "overturned"
+    found = actions(scores, people=people)
+    assert of(found) == {
+        "same": "watch", "one-more": "watch", "two-more": "review", "elsewhere": "review",
+        "there": "watch",
+    }  # fmt: skip
+    assert found["two-more"]["evidence"] == ["time", "identity"]
+    assert found["elsewhere"]["proposed"] == "limit"  # a person looks first, for some time
+    later = EARLY + dt.timedelta(days=POLICY.cool_down.days)
+    assert of(actions(scores, people=people, night=later))["elsewhere"] == "limit"
+
+
+def test_what_was_vetted_does_not_count_and_what_is_new_does(actions):
+    vetted = {"verdict": "vetted", "evidence": ["content"], "campaigns": ["c-old"]}
+    found = actions(
+        [account("known", 0.95, campaign="c-new"),
+         account("more", 0.95, evidence=["infrastructure", "time", "content"]),
+         account("found-out", 0.95)],
+        people=[{"account": name, **vetted} for name in ("known", "more", "found-out")],
+        labels=[("found-out", "distillation", EARLY)],  # people said so since
+    )  # fmt: skip
+    assert of(found) == {"known": "watch", "more": "review", "found-out": "review"}
+    assert found["found-out"]["evidence"] == [*TWO, "label"]
+
+
+def test_what_people_ordered_is_done_and_holds_as_long_as_they_said(actions):
+    until = NIGHT + dt.timedelta(days=3)
+    found = actions(
+        [account("sure", 0.4, evidence=["time"], campaign="c"), account("other", 0.4)],
+        people=[
+            {"account": "sure", "verdict": "distillation", "ordered": "suspend", "until": until},
+            {"account": "silent", "verdict": "resale", "ordered": "limit", "until": until},
+            {"account": "other", "verdict": "distillation"},  # found out, and nothing ordered
+        ],
+        accounts=[("sure", None, "suspended", True)],
+    )
+    assert of(found) == {"sure": "suspend", "silent": "limit", "other": "watch"}
+    assert (found["sure"]["expires"], found["sure"]["decision_id"]) == (until, "d-sure")
+    assert found["sure"]["reasons"] == [
+        "A person looked at the evidence and decided this, from the night of 2026-05-01.",
+        "reason of sure",
+    ]
+    assert found["silent"]["evidence"] == TWO and found["silent"]["campaign_id"] is None
+    assert found["other"]["decision_id"] is None
+
+
+def test_what_people_cleared_is_lifted_by_a_row_of_its_own(actions):
+    before = [(EARLY, name, "limit", NIGHT, None) for name in ("decided", "labelled", "watched")]
+    found = actions(
+        [account("decided", 0.2), account("labelled", 0.95), account("never", 0.95)],
+        people=[{"account": "decided", "verdict": "overturned"}],
+        labels=[("labelled", "benign"), ("never", "benign")],
+        earlier=[*before[:2], (EARLY, "never", "watch", NIGHT, None)],
+    )
+    assert of(found) == {"decided": "watch", "labelled": "watch"}
+    assert found["decided"]["reasons"] == [
+        "Lifted: people looked and found nothing wrong. Until now: limit."
+    ]
+    assert found["decided"]["decision_id"] == "d-decided"
+    assert {row["expires"] for row in found.values()} == {NIGHT}
+
+
+def test_a_new_action_is_held_back_and_comes_into_force_within_the_window(actions):
+    policy = dataclasses.replace(POLICY, timing=Timing(("limit",), 1, 2))
+    names = [f"a{n}" for n in range(30)]
+    scores = [*(account(name, 0.65) for name in names), account("in-force", 0.65),
+              account("harder", 0.85)]  # fmt: skip
+    seen, earlier = {}, [(EARLY, "in-force", "limit", NIGHT + dt.timedelta(days=9), None)]
+    for day in range(4):
+        night = NIGHT + dt.timedelta(days=day)
+        found = actions(scores, earlier=earlier, policy=policy, night=night)
+        earlier += [(night, name, r["action"], r["expires"], r["held_since"])
+                    for name, r in found.items()]  # fmt: skip
+        seen[day] = found
+    assert set(of(seen[0]).values()) == {"watch", "limit", "challenge"}
+    assert seen[0]["in-force"]["action"] == "limit" and seen[0]["harder"]["action"] == "challenge"
+    first = {name: next(d for d in seen if seen[d][name]["action"] == "limit") for name in names}
+    assert set(first.values()) == {1, 2, 3}  # held for a night, then spread over two more
+    for name in names:
+        held = seen[0][name]
+        assert (held["action"], held["proposed"], held["held_since"]) == ("watch", "limit", NIGHT)
+        assert held["held_until"] == NIGHT + dt.timedelta(days=first[name])
 
 
 def test_every_action_expires_and_names_its_policy(actions):
@@ -211,3 +340,4 @@ def test_the_last_label_known_by_the_night_counts(lake, fill):
     fill(lake, "labels", NIGHT + dt.timedelta(days=1), [label("b", "distillation", 8)])  # too late
     rows = decide.latest_labels(lake, NIGHT).to_pylist()
     assert {row["account_id"]: row["said"] for row in rows} == {"a": "benign", "b": "benign"}
+    assert {row["said_on"] for row in rows} == {dt.date(2026, 5, 9), dt.date(2026, 5, 1)}

@@ -7,8 +7,8 @@ import datetime as dt
 import pytest
 
 from jobs import decide, thresholds
+from jobs.catalog.enforcement import LADDER, POLICY
 from jobs.catalog.enforcement_tables import THRESHOLDS
-from jobs.catalog.policy import LADDER, POLICY
 from models.thresholds import CHOSEN_BY
 
 NIGHT = dt.date(2026, 5, 20)

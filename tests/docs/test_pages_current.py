@@ -14,9 +14,10 @@ import pytest
 from jobs.catalog import features
 from jobs.catalog.checks import CHECK_POLICY
 from jobs.catalog.drift import DRIFT_POLICY
+from jobs.catalog.enforcement import LADDER, POLICY
 from jobs.catalog.landing import SOURCES
 from jobs.catalog.measures import MEASURE_NAMES, WINDOWS
-from jobs.catalog.policy import LADDER, POLICY, SCORING, TRAINING
+from jobs.catalog.policy import SCORING, TRAINING
 from jobs.catalog.steps import STEP_NAMES, STEPS
 from jobs.catalog.tables import REQUEST_TEXT, REQUESTS_TABLE, TABLES
 from jobs.cli import cli

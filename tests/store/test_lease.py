@@ -47,7 +47,7 @@ def test_a_second_writer_waits_for_the_first_however_long_it_takes(lake, caplog)
 
 
 def test_a_killed_writer_is_waited_for_no_longer_than_its_lease(lake) -> None:
-    lease._Lease(lake).take()  # and never says anything again
+    lease._Lease(lake, "lease").take()  # and never says anything again
     started = time.monotonic()
     with sole_writer(lake):
         waited = time.monotonic() - started

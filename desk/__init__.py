@@ -1,0 +1,1 @@
+"""The morning desk: the web page on which people see what a night found and decide on it."""

@@ -1,0 +1,54 @@
+"""What did people decide about accounts, and what does that mean on a night?
+
+People write rows of `decisions` at the desk or by the command; nothing ever changes one, a later
+one answers it. Steps read what stands on their night: labels to learn from, actions that people
+took, and evidence that they looked at and that acts on nobody again.
+A decision counts from its `date` on, the night after the last that had been scored when it was
+made: a night that is run again reads the same decisions as the first time.
+"""
+
+from jobs.verdicts.deciding import (
+    DecidedAlready,
+    VerdictError,
+    members_of,
+    next_night,
+    plain,
+    record,
+    set_mode,
+)
+from jobs.verdicts.standing import (
+    ABOUT_ACCOUNTS,
+    CLEARING,
+    SAID_BY_PERSON,
+    actions_in_force,
+    decisions_by,
+    decisions_on,
+    enforcing,
+    labels_known,
+    labels_of,
+    mode_on,
+    pending,
+    standing,
+)
+
+__all__ = [
+    "ABOUT_ACCOUNTS",
+    "CLEARING",
+    "SAID_BY_PERSON",
+    "DecidedAlready",
+    "VerdictError",
+    "actions_in_force",
+    "decisions_by",
+    "decisions_on",
+    "enforcing",
+    "labels_known",
+    "labels_of",
+    "members_of",
+    "mode_on",
+    "next_night",
+    "pending",
+    "plain",
+    "record",
+    "set_mode",
+    "standing",
+]

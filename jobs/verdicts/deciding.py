@@ -1,0 +1,266 @@
+"""Deciding: a person's decision is checked, and written as a row of `decisions`."""
+
+from __future__ import annotations
+
+import datetime as dt
+import unicodedata
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.catalog import desk_tables as desk
+from jobs.catalog.desk_tables import DECISIONS, ENFORCEMENT_MODE
+from jobs.catalog.enforcement import LADDER, EnforcementPolicy
+from jobs.catalog.policy import EVIDENCE_FAMILIES
+from jobs.platform.errors import StillwatchError
+from jobs.platform.lake import Lake, arrow_schema
+from jobs.platform.lock import sole_decider
+from jobs.verdicts.standing import decisions_on, pending
+
+#: Characters of a reason or a name that are kept: a page of text.
+LONGEST_REASON = 2_000
+#: Nights back in which the members of a campaign that is no longer seen are looked for.
+_MEMBERS_NIGHTS = 60
+
+
+class VerdictError(StillwatchError):
+    """A decision that can't be taken; says why."""
+
+
+class DecidedAlready(VerdictError):
+    """Somebody else decided in the meantime."""
+
+    def __init__(self, decision: Mapping[str, Any]) -> None:
+        self.decision = dict(decision)
+        super().__init__(
+            f"{decision['subject']} was decided on since you looked: {decision['decided_by']} "
+            f"said {decision['verdict']} at {decision['decided_at']:%Y-%m-%d %H:%M} UTC; look again"
+        )
+
+
+def record(
+    lake: Lake,
+    *,
+    verdict: str,
+    subject: str,
+    by: str,
+    reason: str,
+    action: str | None = None,
+    accounts: Collection[str] | None = None,
+    expires: dt.date | None = None,
+    evidence: Sequence[str] | None = None,
+    answers: str | None = None,
+    seen: str | None = None,
+    now: dt.datetime | None = None,
+) -> dict[str, Any]:
+    """Write a decision; returns its row.
+
+    Args:
+        verdict: one of `desk_tables.VERDICTS`.
+        subject: a campaign or an account; of an approval or rejection that of the decision.
+        by: who decides.
+        reason: why; control characters are taken out.
+        action: the rung to take, with a finding of distillation or resale.
+        accounts: the members that it is about; all of the campaign's last night by default.
+        expires: last night on which it holds; a vetting needs one.
+        evidence: families that a vetting covers; by default those that spoke against the accounts.
+        answers: the decision that is approved, rejected, overturned or upheld.
+        seen: the last decision on the subject that the person saw, empty for none: another one
+            since then is refused.
+        now: the moment; by the clock unless given.
+
+    Raises:
+        DecidedAlready: somebody decided on the subject since `seen`.
+        VerdictError: it can't be decided so; why.
+    """
+    by, reason = plain(by, 200), plain(reason, LONGEST_REASON)
+    if verdict not in desk.VERDICTS:
+        raise VerdictError(f"{verdict!r} is no verdict: {', '.join(desk.VERDICTS)}")
+    if not by or not reason:
+        raise VerdictError("a decision needs who decides and a reason")
+    _refuse_odd(verdict, action, expires, evidence, answers)
+    policy = lake.settings.enforcement_policy
+    first = next_night(lake)
+    with sole_decider(lake.settings.lake_root):
+        earlier = decisions_on(lake, subject)
+        last = earlier[-1] if earlier else None
+        if seen is not None and last is not None and last["decision_id"] != seen:
+            raise DecidedAlready(last)
+        if verdict in (desk.APPROVED, desk.REJECTED):
+            row = _second_word(lake, verdict, answers, by)
+        else:
+            row = _about(lake, subject, accounts, first - dt.timedelta(days=1), evidence)
+            row["answers"] = _answered(earlier, answers)
+            row["needs_approval"] = action == LADDER[-1] and _needs_two(lake, row, policy)
+        row |= {
+            "date": first,
+            "decision_id": f"d-{uuid.uuid4().hex[:12]}",
+            "decided_at": now or dt.datetime.now(dt.UTC),
+            "decided_by": by,
+            "verdict": verdict,
+            "action": action,
+            "expires": expires,
+            "reason": reason,
+            "policy_version": policy.version,
+        }
+        lake.append(DECISIONS.name, pa.Table.from_pylist([row], schema=arrow_schema(DECISIONS)))
+    return row
+
+
+def _refuse_odd(
+    verdict: str,
+    action: str | None,
+    expires: dt.date | None,
+    evidence: Sequence[str] | None,
+    answers: str | None,
+) -> None:
+    if action is not None and action not in LADDER:
+        raise VerdictError(f"{action!r} is no action: {', '.join(LADDER)}")
+    if action is not None and verdict not in ("distillation", "resale"):
+        raise VerdictError(f"an action goes with distillation or resale, not with {verdict}")
+    if verdict == desk.VETTED and expires is None:
+        raise VerdictError("a vetting needs a date on which it ends: give it")
+    strange = sorted(set(evidence or ()) - set(EVIDENCE_FAMILIES))
+    if strange:
+        raise VerdictError(
+            f"{strange[0]!r} is no family of evidence: {', '.join(EVIDENCE_FAMILIES)}"
+        )
+    if verdict in (desk.APPROVED, desk.REJECTED) and not answers:
+        raise VerdictError(f"say which decision is {verdict}")
+
+
+def _about(
+    lake: Lake,
+    subject: str,
+    chosen: Collection[str] | None,
+    night: dt.date,
+    evidence: Sequence[str] | None,
+) -> dict[str, Any]:
+    """What a decision is about: its accounts, and what was known of them on the night."""
+    members = members_of(lake, subject, night)
+    kind = desk.CAMPAIGN_SUBJECT if members else desk.ACCOUNT_SUBJECT
+    if not members:
+        members = [subject] if _is_account(lake, subject, night) else []
+    if not members:
+        raise VerdictError(f"there is no campaign or account {plain(subject, 80)!r} in the lake")
+    strays = sorted(set(chosen or ()) - set(members))
+    if strays:
+        raise VerdictError(f"{plain(strays[0], 80)} is no member of {plain(subject, 80)}")
+    accounts = sorted(chosen) if chosen is not None else members
+    if not accounts:
+        raise VerdictError("no account was chosen")
+    columns = ["account_id", "campaign_id", "evidence"]
+    scores = lake.rows("account_scores", night, night, [*columns, "model_version"])
+    scores = scores.filter(pc.is_in(scores["account_id"], value_set=pa.array(accounts)))
+    acted = lake.rows("enforcement_actions", night, night, columns)
+    acted = acted.filter(pc.is_in(acted["account_id"], value_set=pa.array(accounts)))
+    against = {f for of in (scores, acted) for row in of["evidence"].to_pylist() for f in row}
+    campaigns = {c for of in (scores, acted) for c in of["campaign_id"].to_pylist() if c}
+    models = sorted(set(scores["model_version"].to_pylist()))
+    return {
+        "subject_kind": kind,
+        "subject": subject,
+        "accounts": accounts,
+        "night": night,
+        "evidence": sorted(evidence if evidence is not None else against),
+        "campaigns": sorted(campaigns | ({subject} if kind == desk.CAMPAIGN_SUBJECT else set())),
+        "model_version": models[-1] if models else None,
+    }
+
+
+def members_of(lake: Lake, campaign: str, night: dt.date) -> list[str]:
+    """A campaign's members on the last night up to `night` on which it was seen, none of no
+    campaign."""
+    first = night - dt.timedelta(days=_MEMBERS_NIGHTS)
+    for day in reversed([n for n in lake.nights("campaign_members") if first <= n <= night]):
+        rows = lake.rows("campaign_members", day, day, ["account_id", "campaign_id"])
+        rows = rows.filter(pc.equal(rows["campaign_id"], campaign))
+        if rows.num_rows:
+            return sorted(rows["account_id"].to_pylist())
+    return []
+
+
+def _is_account(lake: Lake, name: str, night: dt.date) -> bool:
+    for table in ("accounts", "account_scores"):
+        known = lake.rows(table, night, night, ["account_id"])["account_id"]
+        if pc.any(pc.equal(known, name)).as_py():
+            return True
+    return False
+
+
+def _answered(earlier: list[dict[str, Any]], answers: str | None) -> str | None:
+    if answers is not None and answers not in {row["decision_id"] for row in earlier}:
+        raise VerdictError(f"there is no decision {plain(answers, 80)!r} on this subject")
+    return answers
+
+
+def _needs_two(lake: Lake, row: Mapping[str, Any], policy: EnforcementPolicy) -> bool:
+    if len(row["accounts"]) > policy.two_people.accounts_over:
+        return True
+    if not policy.two_people.verified_organization:
+        return False
+    people = lake.rows("accounts", row["night"], row["night"],
+                       ["account_id", "verified_organization"])  # fmt: skip
+    own = people.filter(pc.is_in(people["account_id"], value_set=pa.array(row["accounts"])))
+    return bool(pc.any(own["verified_organization"]).as_py())
+
+
+def _second_word(lake: Lake, verdict: str, answers: str | None, by: str) -> dict[str, Any]:
+    waiting = {row["decision_id"]: row for row in pending(lake)}
+    first = waiting.get(answers or "")
+    if first is None:
+        raise VerdictError(f"decision {plain(answers or '', 80)!r} waits for nobody's approval")
+    if first["decided_by"] == by:
+        raise VerdictError(f"{by} took this decision: another person has to say {verdict}")
+    kept = ("subject_kind", "subject", "accounts", "night", "evidence", "campaigns",
+            "model_version")  # fmt: skip
+    return {name: first[name] for name in kept} | {"answers": answers, "needs_approval": False}
+
+
+def set_mode(
+    lake: Lake, mode: str, by: str, reason: str, now: dt.datetime | None = None
+) -> dict[str, Any]:
+    """Say from the next night on whether actions are carried out; returns the row.
+
+    Raises:
+        VerdictError: it is no mode, or nobody says who and why.
+    """
+    by, reason = plain(by, 200), plain(reason, LONGEST_REASON)
+    if mode not in desk.MODES:
+        raise VerdictError(f"{mode!r} is no mode: {' or '.join(desk.MODES)}")
+    if not by or not reason:
+        raise VerdictError("a change of mode needs who changes it and a reason")
+    scored = lake.nights("account_scores")
+    row = {
+        "date": scored[-1] + dt.timedelta(days=1) if scored else dt.date(1970, 1, 1),
+        "changed_at": now or dt.datetime.now(dt.UTC),
+        "changed_by": by, "mode": mode, "reason": reason,
+    }  # fmt: skip
+    with sole_decider(lake.settings.lake_root):
+        schema = arrow_schema(ENFORCEMENT_MODE)
+        lake.append(ENFORCEMENT_MODE.name, pa.Table.from_pylist([row], schema=schema))
+    return row
+
+
+def next_night(lake: Lake) -> dt.date:
+    """The night from which a decision that is made now counts.
+
+    Raises:
+        VerdictError: no night has been scored: there is nothing to decide on.
+    """
+    scored = lake.nights("account_scores")
+    if not scored:
+        raise VerdictError(f"no night has been scored on {lake.root}: run one first")
+    return scored[-1] + dt.timedelta(days=1)
+
+
+def plain(text: str, most: int) -> str:
+    """Text of one person for another: no control or direction characters, at most so long."""
+    kept = "".join(
+        c for c in text[: 4 * most]
+        if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+    )  # fmt: skip
+    return kept.strip()[:most]

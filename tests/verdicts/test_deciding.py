@@ -1,0 +1,168 @@
+"""Taking decisions: what is written, what is refused, and two people at once."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+
+import pytest
+
+from jobs import verdicts
+from jobs.catalog.enforcement import POLICY
+from jobs.verdicts import DecidedAlready, VerdictError, record
+
+NIGHT = dt.date(2026, 5, 20)
+NEXT = dt.date(2026, 5, 21)
+
+
+@pytest.fixture
+def lake(bare_lake, fill):
+    """A campaign of three, one of them a verified organization's, and an account on its own."""
+    members = [{"account_id": name, "campaign_id": "c-1"} for name in ("a", "b", "firm")]
+    scores = [
+        *(m | {"evidence": ["content", "time"], "model_version": "7"} for m in members),
+        {"account_id": "alone", "evidence": ["identity"], "model_version": "7"},
+    ]
+    fill(bare_lake, "account_scores", NIGHT, scores)
+    fill(bare_lake, "campaign_members", NIGHT, members)
+    fill(bare_lake, "accounts", NIGHT, [
+        {"account_id": name, "verified_organization": name == "firm"}
+        for name in ("a", "b", "firm", "alone", "quiet")
+    ])  # fmt: skip
+    fill(bare_lake, "enforcement_actions", NIGHT, [
+        {"account_id": "a", "action": "limit", "campaign_id": "c-1", "expires": NEXT,
+         "evidence": ["content", "label"]},
+        {"account_id": "alone", "action": "review", "expires": NEXT},
+    ])  # fmt: skip
+    return bare_lake
+
+
+def say(lake, verdict, subject="c-1", by="ana", **more):
+    return record(lake, verdict=verdict, subject=subject, by=by, reason="as seen", **more)
+
+
+def test_a_decision_on_a_campaign_is_about_its_members_and_what_was_known(lake):
+    made = say(lake, "distillation", action="limit")
+    (row,) = lake.rows("decisions").to_pylist()
+    assert row["accounts"] == ["a", "b", "firm"]
+    assert (row["date"], row["night"], row["subject_kind"]) == (NEXT, NIGHT, "campaign")
+    assert row["evidence"] == ["content", "label", "time"]
+    assert (row["campaigns"], row["model_version"]) == (["c-1"], "7")
+    assert row["policy_version"] == POLICY.version
+    assert row["decision_id"] == made["decision_id"] and not row["needs_approval"]
+    assert say(lake, "benign", "quiet")["accounts"] == ["quiet"]  # sent nothing that night
+
+
+def test_members_of_a_campaign_that_is_gone_are_those_of_its_last_night(lake, fill):
+    fill(lake, "account_scores", NEXT, [{"account_id": "alone"}])
+    fill(lake, "campaign_members", NEXT, [{"account_id": "x", "campaign_id": "c-2"}])
+    assert say(lake, "benign")["accounts"] == ["a", "b", "firm"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"verdict": "guilty"}, "'guilty' is no verdict"),
+        ({"verdict": "benign", "reason": " \u202e"}, "needs who decides and a reason"),
+        ({"verdict": "benign", "by": ""}, "needs who decides and a reason"),
+        ({"verdict": "benign", "action": "limit"}, "not with benign"),
+        ({"verdict": "distillation", "action": "ban"}, "'ban' is no action"),
+        ({"verdict": "vetted"}, "a vetting needs a date"),
+        ({"verdict": "vetted", "expires": NEXT, "evidence": ["odour"]}, "no family of evidence"),
+        ({"verdict": "benign", "subject": "nobody"}, "no campaign or account 'nobody'"),
+        ({"verdict": "benign", "accounts": ["alone"]}, "alone is no member of c-1"),
+        ({"verdict": "benign", "accounts": []}, "no account was chosen"),
+        ({"verdict": "overturned", "answers": "d-x"}, "no decision 'd-x' on this subject"),
+        ({"verdict": "approved"}, "say which decision is approved"),
+        ({"verdict": "approved", "answers": "d-x"}, "waits for nobody's approval"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_one_line(lake, asked, said):
+    full = {"subject": "c-1", "by": "ana", "reason": "as seen"} | asked
+    with pytest.raises(VerdictError) as caught:
+        record(lake, **full)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert verdicts.decisions_by(lake, None).num_rows == 0
+
+
+def test_nothing_can_be_decided_before_a_night_was_scored(bare_lake):
+    with pytest.raises(VerdictError, match="no night has been scored"):
+        say(bare_lake, "benign")
+
+
+def test_suspending_a_verified_organization_takes_two_people(lake):
+    assert not say(lake, "distillation", action="suspend", accounts=["a"])["needs_approval"]
+    asked = say(lake, "distillation", action="suspend")
+    assert asked["needs_approval"]
+    assert [row["decision_id"] for row in verdicts.pending(lake)] == [asked["decision_id"]]
+    with pytest.raises(VerdictError, match="another person has to say approved"):
+        say(lake, "approved", answers=asked["decision_id"])
+    assert "firm" not in in_force(lake)
+    say(lake, "approved", by="ben", answers=asked["decision_id"])
+    assert verdicts.pending(lake) == []
+    assert in_force(lake)["firm"] == "suspend"
+    with pytest.raises(VerdictError, match="waits for nobody's approval"):
+        say(lake, "rejected", by="cyn", answers=asked["decision_id"])
+
+
+def in_force(lake):
+    return {r["account_id"]: r["action"] for r in verdicts.actions_in_force(lake).to_pylist()}
+
+
+def test_what_was_decided_since_the_night_holds_at_once(lake):
+    assert in_force(lake) == {"a": "limit", "alone": "review"}
+    say(lake, "overturned", "a")
+    say(lake, "distillation", "b", action="challenge")
+    say(lake, "distillation", "alone")  # found out, nothing ordered: what holds goes on
+    assert in_force(lake) == {"b": "challenge", "alone": "review"}
+    assert verdicts.actions_in_force(lake, NIGHT).num_rows == 2
+
+
+def test_an_action_holds_until_it_expires_or_a_later_night_says_otherwise(lake, fill):
+    fill(lake, "account_scores", NEXT, [{"account_id": "a"}])
+    fill(lake, "enforcement_actions", NEXT, [
+        {"account_id": "alone", "action": "watch", "expires": NEXT}])  # fmt: skip
+    assert in_force(lake) == {"a": "limit", "alone": "watch"}
+    later = NEXT + dt.timedelta(days=1)
+    fill(lake, "account_scores", later, [{"account_id": "a"}])
+    assert in_force(lake) == {}
+
+
+def test_of_two_people_who_decide_at_once_one_is_told(lake):
+    told, made = [], []
+
+    def decide(by):
+        try:
+            made.append(say(lake, "benign", by=by, seen="")["decided_by"])
+        except DecidedAlready as late:
+            told.append(str(late))
+
+    people = [threading.Thread(target=decide, args=(name,)) for name in ("ana", "ben")]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    assert len(made) == 1 and len(told) == 1
+    assert f"{made[0]} said benign" in told[0]
+    (row,) = lake.rows("decisions").to_pylist()
+    again = say(lake, "distillation", by="cyn", seen=row["decision_id"])  # saw the first one
+    assert again["decision_id"] in {r["decision_id"] for r in verdicts.decisions_on(lake, "b")}
+
+
+def test_the_mode_is_observe_until_somebody_says_otherwise(lake):
+    assert (verdicts.mode_on(lake, NEXT), verdicts.enforcing(lake)) == ("observe", False)
+    verdicts.set_mode(lake, "enforce", "ana", "agreed")
+    assert (verdicts.mode_on(lake, NIGHT), verdicts.mode_on(lake, NEXT)) == ("observe", "enforce")
+    assert verdicts.enforcing(lake)
+    assert {r["mode"] for r in verdicts.actions_in_force(lake).to_pylist()} == {"enforce"}
+    verdicts.set_mode(lake, "observe", "ben", "a feature broke")
+    assert not verdicts.enforcing(lake)
+    with pytest.raises(VerdictError, match="'on' is no mode: observe or enforce"):
+        verdicts.set_mode(lake, "on", "ana", "x")
+    with pytest.raises(VerdictError, match="who changes it and a reason"):
+        verdicts.set_mode(lake, "enforce", "ana", "\x00")
+
+
+def test_text_of_people_is_kept_without_what_deceives_the_eye():
+    assert verdicts.plain(" a\x00b\u202ec\u200bd\ne ", 100) == "abcd\ne"
+    assert verdicts.plain("x" * 1_000_000, 50) == "x" * 50

@@ -1,0 +1,107 @@
+"""What stands of decisions on a night. Rows by hand, in and out."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pyarrow as pa
+import pytest
+
+from jobs.catalog.desk_tables import DECISIONS
+from jobs.catalog.enforcement import POLICY
+from jobs.platform.lake import arrow_schema
+from jobs.verdicts import labels_of, standing
+
+MAY = 5
+
+
+def day(n: int) -> dt.date:
+    return dt.date(2026, MAY, n)
+
+
+def row(name: str, on: int, verdict: str, *accounts: str, **more: object) -> dict[str, object]:
+    return {
+        "date": day(on), "decision_id": name, "verdict": verdict, "accounts": list(accounts),
+        "decided_at": dt.datetime(2026, MAY, on, 9, tzinfo=dt.UTC), "decided_by": "ana",
+        "subject_kind": "campaign", "subject": "c-1", "reason": "seen", "night": day(on - 1),
+        "evidence": ["content", "time"], "campaigns": ["c-1"], "needs_approval": False,
+        "policy_version": "p",
+    } | more  # fmt: skip
+
+
+def stands(*rows: dict[str, object], on: int = 20) -> dict[str, dict[str, object]]:
+    decisions = pa.Table.from_pylist(list(rows), schema=arrow_schema(DECISIONS))
+    found = standing(decisions, day(on), POLICY).to_pylist()
+    return {entry["account_id"]: entry for entry in found}
+
+
+def test_the_last_decision_about_each_account_stands() -> None:
+    found = stands(
+        row("d-1", 10, "distillation", "a", "b", action="suspend"),
+        row("d-2", 12, "overturned", "b", answers="d-1"),
+        row("d-3", 13, "upheld", "a", answers="d-1"),  # says nothing new of a
+        row("d-4", 13, "appealed", "a"),
+    )
+    assert {name: entry["decision_id"] for name, entry in found.items()} == {
+        "a": "d-1", "b": "d-2",
+    }  # fmt: skip
+    assert (found["a"]["action"], found["b"]["action"]) == ("suspend", None)
+
+
+def test_a_decision_counts_from_its_night_on_and_its_action_as_long_as_the_rung() -> None:
+    limited = row("d-1", 10, "distillation", "a", action="limit")  # 7 nights: 10 to 16
+    assert stands(limited, on=9) == {}
+    for night, action in ((10, "limit"), (16, "limit"), (17, None)):
+        assert stands(limited, on=night)["a"]["action"] == action, night
+    shorter = row("d-1", 10, "distillation", "a", action="limit", expires=day(11))
+    assert stands(shorter, on=11)["a"]["holds_until"] == day(11)
+    assert stands(shorter, on=12)["a"]["action"] is None
+
+
+def test_what_needs_a_second_person_stands_once_that_person_approved() -> None:
+    asked = row("d-1", 10, "distillation", "a", action="suspend", needs_approval=True)
+    assert stands(asked) == {}
+    assert stands(asked, row("d-2", 11, "rejected", answers="d-1")) == {}
+    approved = stands(asked, row("d-2", 12, "approved", answers="d-1"))["a"]
+    assert (approved["action"], approved["decided_on"]) == ("suspend", day(12))
+    assert approved["confidence"] == 1.0
+    assert stands(asked, row("d-2", 12, "approved", answers="d-1"), on=11) == {}
+
+
+def test_a_vetting_ends_on_its_day_and_what_was_decided_before_stands_again() -> None:
+    rows = [row("d-1", 8, "benign", "a"), row("d-2", 9, "vetted", "a", expires=day(15))]
+    assert stands(*rows, on=15)["a"]["verdict"] == "vetted"
+    assert stands(*rows, on=16)["a"]["verdict"] == "benign"
+
+
+def test_decisions_make_labels_of_their_night_with_their_weight() -> None:
+    decisions = pa.Table.from_pylist(
+        [
+            row("d-1", 10, "distillation", "guilty", "freed", action="suspend"),
+            row("d-2", 11, "overturned", "freed", answers="d-1"),
+            row("d-3", 11, "resale", "seller"),
+            row("d-4", 11, "vetted", "heavy", expires=day(30)),
+            # Decided long after the night, as where the past is worked through.
+            row("d-5", 12, "benign", "late",
+                decided_at=dt.datetime(2026, 11, 1, tzinfo=dt.UTC)),
+        ],
+        schema=arrow_schema(DECISIONS),
+    )  # fmt: skip
+    labels = labels_of(standing(decisions, day(20), POLICY)).to_pylist()
+    said = {r["account_id"]: (r["label"], r["source"], r["confidence"], r["date"]) for r in labels}
+    assert said == {
+        "guilty": ("distillation", "confirmed_ban", 0.9, day(10)),
+        "freed": ("benign", "appeal_upheld", 1.0, day(11)),
+        "seller": ("resale", "analyst", 0.9, day(11)),
+        "late": ("benign", "analyst", 0.9, day(12)),
+    }
+    at = {r["account_id"]: r["labelled_at"].replace(tzinfo=dt.UTC) for r in labels}
+    assert at["late"] == dt.datetime(2026, 5, 12, 23, 59, 59, tzinfo=dt.UTC)
+    assert at["guilty"] == dt.datetime(2026, 5, 10, 9, tzinfo=dt.UTC)
+    names = {r["account_id"]: r["campaign"] for r in labels}
+    assert (names["guilty"], names["freed"]) == ("c-1", None)
+
+
+@pytest.mark.parametrize("night", [day(1), day(20)])
+def test_without_decisions_nothing_stands(night: dt.date) -> None:
+    assert standing(arrow_schema(DECISIONS).empty_table(), night, POLICY).num_rows == 0
