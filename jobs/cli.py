@@ -21,6 +21,7 @@ from jobs.casework_cli import mode, verdict
 from jobs.catalog.steps import STEP_NAMES, STEPS, STOPPED_EXIT_CODE, step
 from jobs.corpus_cli import corpus
 from jobs.options import CONTEXT, DAY, FOLDER, Commands, date_option, lake_option, landing_option
+from jobs.outputs_cli import export, notify
 from jobs.platform.errors import NightStopped, StillwatchError
 from jobs.platform.settings import load_settings
 
@@ -295,6 +296,8 @@ def rotate_key(lake: str | None) -> None:
 cli.add_command(corpus)
 cli.add_command(verdict)
 cli.add_command(mode)
+cli.add_command(export)
+cli.add_command(notify)
 
 
 @cli.command()

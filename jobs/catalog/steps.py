@@ -112,7 +112,9 @@ STEPS: tuple[Step, ...] = (
 )  # fmt: skip
 
 #: Tables that people fill, by a command or at the desk, and no step of a night.
-FILLED_BY_HAND: tuple[str, ...] = ("corpora", "decisions", "case_events", "enforcement_mode")
+FILLED_BY_HAND: tuple[str, ...] = (
+    "corpora", "decisions", "case_events", "enforcement_mode", "deliveries",
+)  # fmt: skip
 
 #: The command's exit status when a check stops the night: the data is at fault, and to try again
 #: changes nothing. Any other fault is 1.

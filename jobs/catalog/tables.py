@@ -22,6 +22,7 @@ from jobs.catalog.columns import (
     SCORE,
     TRUST_AND_SAFETY,
 )
+from jobs.catalog.delivery_tables import DELIVERIES
 from jobs.catalog.desk_tables import (
     CASE_EVENTS,
     CASES,
@@ -419,6 +420,7 @@ TABLES: dict[str, Table] = {
         ACCOUNT_FEATURES, ACCOUNT_SCORES,
         DRIFT,
         THRESHOLDS, ENFORCEMENT_ACTIONS, CASES, DECISIONS, CASE_EVENTS, POLICIES, ENFORCEMENT_MODE,
+        DELIVERIES,
         CHECK_RESULTS, MODEL_DECISIONS, RUN_LOG,
     )
 }  # fmt: skip

@@ -140,6 +140,19 @@ class Place:
         draft.write_text(text, encoding="utf-8")
         draft.replace(path)
 
+    def make(self) -> None:
+        """Make the folder; in a store it is there with what lies in it."""
+        if not self.in_store:
+            Path(self.address).mkdir(parents=True, exist_ok=True)
+
+    def replace_folder(self, other: Place) -> None:
+        """Put another folder, on the same disk, in the place of this one; not in a store."""
+        gone = Path(f"{other.address}.gone")
+        if Path(self.address).exists():
+            Path(self.address).rename(gone)
+        Path(other.address).rename(self.address)
+        shutil.rmtree(gone, ignore_errors=True)
+
     def remove_folder(self) -> None:
         """Remove the folder with all that lies in it, as far as that can be done."""
         if not self.in_store:
