@@ -30,7 +30,7 @@ OCSF = "ocsf"
 FORMATS = (*TABLE_FORMATS, OCSF)
 DEFAULT_FORMATS = ("parquet", "csv", "jsonl", "delta")
 #: What may leave: accounts are pseudonyms, tokens and what is in clear stay.
-_MAY_LEAVE = ("none", "pseudonym")
+_LEAVES = ("none", "pseudonym")
 
 
 class ExportError(StillwatchError):
@@ -103,7 +103,7 @@ def _write(lake: Lake, night: Night, folder: Place, formats: Sequence[str]) -> l
     files: list[Written] = []
     tables: dict[str, Any] = {}
     for name, table, rows in named:
-        shown = _may_leave(table)
+        shown = may_leave(table)
         for form in formats:
             if form in TABLE_FORMATS:
                 files += TABLE_FORMATS[form](folder, name, shown, rows.select(shown.column_names))
@@ -132,8 +132,8 @@ def _actions_name(night: Night, name: str) -> str:
     return name if night.enforcing else f"observed_{name}"
 
 
-def _may_leave(table: Table) -> Table:
-    columns = tuple(column for column in table.columns if column.personal in _MAY_LEAVE)
+def may_leave(table: Table) -> Table:
+    columns = tuple(column for column in table.columns if column.personal in _LEAVES)
     return Table(table.name, table.about, table.owner, columns, table.key, table.retention_days)
 
 
