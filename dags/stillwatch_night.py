@@ -21,6 +21,8 @@ person.
   downstream. Have the source mended, or change the check in the catalogue, then clear the task.
 * **`train`**: mostly too little to learn from, or the registry can't be reached. The champion goes
   on scoring: mark the task as success to let the night end, and tell the model's owners.
+* **`export`** (there if `STILLWATCH_EXPORT_TO` is set): mostly its folder can't be written. The
+  night itself is whole; those who read the export see the one before.
 * **Others**: no disk space, no memory, the lake can't be reached. Mend that, then clear the task.
 
 To **clear** is to run again: select the task, *Clear*, *Downstream*. Every step replaces its own
@@ -62,7 +64,7 @@ from jobs.catalog.steps import STEPS
 from stillwatch_dags import settings
 from stillwatch_dags.landing_date import EVERY_NIGHT, LANDING_DATE
 from stillwatch_dags.tables import assets
-from stillwatch_dags.tasks import MACROS, engine_task
+from stillwatch_dags.tasks import MACROS, engine_task, lake_task
 
 with DAG(
     dag_id="stillwatch_night",
@@ -104,3 +106,16 @@ with DAG(
         )
         for earlier in step.after:
             tasks[earlier].set_downstream(tasks[step.name])
+    if settings.EXPORT_TO:
+        export = lake_task(
+            task_id="export",
+            doc_md="Write the night's actions in force and its campaigns for other systems.",
+            arguments=[
+                *("export", "--date", LANDING_DATE, "--lake", settings.LAKE),
+                *("--to", settings.EXPORT_TO),
+            ],
+            retries=2,
+            execution_timeout=timedelta(minutes=60),
+            inlets=assets(("enforcement_actions", "campaigns")),
+        )
+        tasks[STEPS[-1].name].set_downstream(export)

@@ -26,6 +26,13 @@ _FIRST_NIGHT = os.environ.get("STILLWATCH_FIRST_NIGHT")
 CATCHUP = bool(_FIRST_NIGHT)
 START_DATE = datetime.fromisoformat(_FIRST_NIGHT or "2026-01-01").replace(tzinfo=UTC)
 
+#: Where the night's actions and campaigns are exported to when it is done; none by default.
+EXPORT_TO = os.environ.get("STILLWATCH_EXPORT_TO") or None
+if EXPORT_TO and not EXPORT_TO.startswith(("/", "s3://")):
+    raise ValueError(
+        f"STILLWATCH_EXPORT_TO is {EXPORT_TO!r}: give an absolute path or s3://BUCKET/FOLDER"
+    )
+
 _INFRA = Path(__file__).resolve().parents[2] / "infra" / "spark"
 #: The file that spark-submit runs, as the driver sees it, and the properties to run it with.
 SPARK_APPLICATION = os.environ.get("STILLWATCH_SPARK_APPLICATION") or str(_INFRA / "submit.py")

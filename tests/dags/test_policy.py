@@ -54,6 +54,32 @@ def test_the_night_has_every_step_and_no_other(night):
     assert [task.task_id for task in night.topological_sort()] == [step.name for step in STEPS]
 
 
+class TestExport:
+    @pytest.fixture
+    def task(self, parse):
+        night = parse(STILLWATCH_EXPORT_TO="/srv/export")["stillwatch_night"]
+        return night.get_task("export")
+
+    def test_runs_when_the_night_is_done(self, task):
+        assert task.upstream_task_ids == {STEPS[-1].name}
+        assert task.downstream_task_ids == set()
+
+    def test_has_what_every_task_has(self, task):
+        TestEveryDag().test_tasks_retry_with_growing_pauses_and_end_in_time(
+            {"night": task.dag}, "night"
+        )
+        assert task.depends_on_past and task.ignore_first_depends_on_past
+
+    def test_a_folder_that_is_no_absolute_path_is_refused(self, monkeypatch, dags):
+        import importlib
+
+        import stillwatch_dags.settings
+
+        monkeypatch.setenv("STILLWATCH_EXPORT_TO", "out")
+        with pytest.raises(ValueError, match="'out': give an absolute path or s3://BUCKET/FOLDER"):
+            importlib.reload(stillwatch_dags.settings)
+
+
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 class TestEveryStep:
     def test_runs_after_what_the_catalogue_says(self, night, step):

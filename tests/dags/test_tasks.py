@@ -53,6 +53,14 @@ class TestNight:
             ["run", step.name, "--date", "2026-05-03", *rest] for step in STEPS
         ]
 
+    def test_exports_the_night_that_it_made_where_that_is_wanted(self, database, parse, recorder):
+        night = parse(STILLWATCH_EXPORT_TO="/srv/export")["stillwatch_night"]
+        assert night.test(logical_date=None, run_conf={"date": "2026-05-03"}).state == "success"
+        assert [words[1] for words in recorder.arguments[:-1]] == [step.name for step in STEPS]
+        assert recorder.arguments[-1] == [
+            *("export", "--date", "2026-05-03", "--lake", "/srv/lake", "--to", "/srv/export"),
+        ]
+
     def test_each_written_table_tells_which_night_it_was(self, database, dags, recorder):
         from airflow.models.asset import AssetEvent, AssetModel
         from airflow.utils.session import create_session
