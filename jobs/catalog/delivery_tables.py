@@ -20,16 +20,17 @@ DELIVERIES = Table(
         Column("date", DATE, "The night that the message is about.", nullable=False),
         Column("delivery_id", STRING, "The message's name, its webhook-id: made from night and "
                "content, so that it is the same however often it is sent.", nullable=False),
-        Column("recorded_at", TIMESTAMP, "When the outcome was known.", nullable=False),
+        Column("recorded_at", TIMESTAMP, "When the outcome was known.", unit="UTC", nullable=False),
         Column("kind", STRING, "What was sent.", nullable=False, values=(WEBHOOK, SLACK)),
         Column("host", STRING, "Host that it was sent to; the rest of an address may be secret.",
                nullable=False),
         Column("attempts", LONG, "Requests made.", unit="requests", nullable=False, minimum=0),
         Column("outcome", STRING, "delivered: answered with a status of 200 to 299; dead: given "
                "up.", nullable=False, values=(DELIVERED, DEAD)),
-        Column("status", LONG, "HTTP status of the last answer, null without one.", minimum=100,
-               maximum=999),
+        Column("status", LONG, "HTTP status of the last answer, null without one.",
+               unit="HTTP status", minimum=100, maximum=999),
         Column("problem", STRING, "Why it was given up, null if it was delivered."),
-        Column("body", STRING, "What was to be sent, null if it was delivered."),
+        Column("body", STRING, "What was to be sent, null if it was delivered.",
+               personal="pseudonym"),
     ),
 )  # fmt: skip

@@ -77,6 +77,10 @@ def _jobs(name: str) -> bool:
     return not ours(name) or within(name, "jobs", "models")
 
 
+def _outputs(name: str) -> bool:
+    return _jobs(name) and not within(name, "pyspark")
+
+
 @pytest.mark.parametrize(
     ("folder", "allowed", "rule"),
     [
@@ -85,6 +89,7 @@ def _jobs(name: str) -> bool:
         ("models", _models, "of this project the catalogue and models, and no Spark"),
         ("jobs/platform", _platform, "of this project the catalogue and the platform"),
         ("jobs/simulator", _simulator, "of this project the catalogue and the simulator"),
+        ("jobs/outputs", _outputs, "of this project jobs and models, and no Spark"),
         ("jobs", _jobs, "of this project jobs and models"),
     ],
 )
@@ -107,6 +112,7 @@ def test_a_room_imports_what_it_may(folder: str, allowed: Callable[[str], bool],
         ("deltalake.write_deltalake", ("jobs/platform/lake.py",)),
         ("deltalake.writer", ()),
         ("pyarrow.fs", ("jobs/platform/storage.py",)),
+        ("httpx", ("jobs/outputs/sending.py",)),
         ("boto3", ("jobs/platform/lease.py",)),
         ("mlflow", ("models/",)),
         ("xgboost", ("models/",)),
