@@ -42,6 +42,10 @@ def files(root: Path) -> dict[str, bytes]:
     }
 
 
+def rows_of_campaigns(rows):
+    return [{"campaign_id": row["campaign_id"]} for row in rows]
+
+
 @pytest.fixture
 def exported(decided, night, tmp_path):
     """`exported(formats, actions=…)` writes an export and returns its folder."""
@@ -128,6 +132,13 @@ class TestManifest:
         first = files(exported(**rows))
         assert files(exported(**rows)) == first
 
+    def test_rows_are_in_order_of_their_ids(self, exported):
+        rows = [{"account_id": i, "campaign_id": i} for i in ("c", "a", "b")]
+        root = exported(("parquet",), actions=rows, campaigns=rows_of_campaigns(rows))
+        assert pq.read_table(root / "actions.parquet")["account_id"].to_pylist() == ["a", "b", "c"]
+        ids = pq.read_table(root / "campaigns.parquet")["campaign_id"].to_pylist()
+        assert ids == ["a", "b", "c"]
+
     def test_what_was_exported_in_another_form_is_gone(self, exported):
         exported(("csv",), actions=ACTIONS)
         assert set(files(exported(("parquet",), actions=ACTIONS))) == {
@@ -160,6 +171,33 @@ def test_what_people_lifted_since_is_not_in_it(decided, night, tmp_path, fill):
     export.run(lake, Place(str(tmp_path / "out")), None, ("parquet",))
     rows = pq.read_table(folder(tmp_path / "out", night) / "actions.parquet")
     assert rows["account_id"].to_pylist() == ["a2"]
+
+
+def test_after_a_stopped_night_the_last_decided_one_goes_out(decided, night, tmp_path, fill):
+    """With what people decided since, which counts after the night that was stopped."""
+    rows = [{"account_id": a, "action": "limit", "expires": night + dt.timedelta(days=5)}
+            for a in ("a1", "a2")]  # fmt: skip
+    lake = decided(actions=rows, campaigns=[{"campaign_id": "c1"}])
+    stopped = night + dt.timedelta(days=1)
+    fill(lake, "account_scores", stopped, [{"account_id": "a1"}])
+    fill(lake, "campaigns", stopped, [{"campaign_id": "unchecked"}])
+    verdicts.record(lake, verdict="benign", subject="a1", by="kim", reason="a school")
+    export.run(lake, Place(str(tmp_path / "out")), None, ("parquet",))
+    root = folder(tmp_path / "out", night)
+    assert pq.read_table(root / "actions.parquet")["account_id"].to_pylist() == ["a2"]
+    assert pq.read_table(root / "campaigns.parquet")["campaign_id"].to_pylist() == ["c1"]
+
+
+def test_an_earlier_night_is_exported_in_the_mode_that_followed_it(decided, night, tmp_path, fill):
+    lake = decided(actions=[{"account_id": "a1", "mode": "observe"}], mode="observe")
+    after = night + dt.timedelta(days=1)
+    fill(lake, "enforcement_mode", after, [{"mode": "enforce"}])
+    fill(lake, "thresholds", after, [{"action": "watch"}])
+    fill(lake, "account_scores", after, [{"account_id": "a1"}])
+    done = export.run(lake, Place(str(tmp_path / "out")), night, ("parquet",))
+    assert done.mode == "enforce"
+    rows = pq.read_table(folder(tmp_path / "out", night) / "actions.parquet")
+    assert rows["mode"].to_pylist() == ["enforce"]
 
 
 def test_a_night_that_was_not_decided_is_refused(decided, night, tmp_path):

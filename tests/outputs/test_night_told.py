@@ -82,8 +82,9 @@ class TestWhatIsSaid:
         assert c2["changes"] == [{"event": "founded", "accounts": 4}]
 
     def test_bodies_stay_small_and_none_is_left_out(self, decided, night):
+        face = "🙂" * 200
         actions = [
-            {"account_id": f"{text}{'é' * 200}{n}", "campaign_id": f"c{n % 300}", "action": "limit"}
+            {"account_id": f"{text}{face}{n}", "campaign_id": f"c{n % 300}", "action": "limit"}
             for n in range(3_000) for text in HOSTILE[:3]
         ]  # fmt: skip
         lake = decided(actions=actions, campaigns=[{"campaign_id": "c1", "summary": "x" * 10**6}])
@@ -94,6 +95,8 @@ class TestWhatIsSaid:
         told = [c for body in bodies[1:] for c in body["data"]["campaigns"]]
         assert sorted(c["campaign_id"] for c in told) == sorted(f"c{n}" for n in range(300))
         assert all(c["actions"] == {"limit": 30} for c in told)
+        sizes = [len(json.dumps(c, ensure_ascii=False).encode()) for c in told]
+        assert max(sizes) < events.MOST_BYTES * 0.55, "one campaign takes half of a body at most"
         assert all(0 < len(c["listed"]) <= events.MOST_ACCOUNTS for c in told)
 
     def test_names_of_messages_follow_night_content_and_mode(self, decided, night):
