@@ -75,6 +75,12 @@ def reasons_of(
     return [sentence for _, sentence in said[:_SAID_MOST]]
 
 
+def figure_behind(reason: str) -> str | None:
+    """The column of `campaigns` that a reason says in words, None for what several make."""
+    after = reason.partition("% ")[2]
+    return next((figure for figure, words in _SHARES.items() if words == after), None)
+
+
 def _listed(words: list[str]) -> str:
     if len(words) < 2:
         return "".join(words)

@@ -83,6 +83,13 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class SecondReviews:
+    #: Share of decided cases that come back blind, and of all that come, those with known answers.
+    share: float = 0.0
+    planted: float = 0.0
+
+
+@dataclass(frozen=True)
 class EnforcementPolicy:
     """What enforcement may do. `version` ends in eight digits of the file's SHA-256, so that two
     files of one name are told apart."""
@@ -96,6 +103,7 @@ class EnforcementPolicy:
     timing: Timing
     caps: tuple[Cap, ...] = ()
     allow_list: tuple[AllowListed, ...] = ()
+    second_reviews: SecondReviews = SecondReviews()
     #: The file as it was read.
     text: str = field(default="", repr=False)
 
@@ -250,6 +258,10 @@ def _hold_together(policy: EnforcementPolicy, text: str) -> None:
                   f"of {', '.join(LADDER)}")  # fmt: skip
     for name in ("hold_nights", "spread_nights"):
         refuse_unless(getattr(policy.timing, name) >= 0, ("timing", name), "no fewer than none")
+    for name in ("share", "planted"):
+        value, most = getattr(policy.second_reviews, name), 1.0 if name == "share" else 0.9
+        refuse_unless(0.0 <= value <= most, ("second_reviews", name),
+                      f"{value:g} is not from 0 to {most:g}")  # fmt: skip
     for at, listed in enumerate(policy.allow_list):
         for name in ("subject", "reason", "owner"):
             refuse_unless(bool(getattr(listed, name).strip()), ("allow_list", at, name),

@@ -35,6 +35,7 @@ from jobs.catalog.enforcement_tables import ENFORCEMENT_ACTIONS, THRESHOLDS
 from jobs.catalog.features import FEATURES
 from jobs.catalog.landing import ACCOUNTS, LABELS, REQUESTS, LandingColumn
 from jobs.catalog.measures import INDICATORS, MEASURES
+from jobs.catalog.review_tables import BLIND_REVIEWS
 from jobs.catalog.sketch import SCRIPT_NAMES
 from jobs.catalog.types import (
     BOOLEAN,
@@ -421,6 +422,7 @@ TABLES: dict[str, Table] = {
         DRIFT,
         THRESHOLDS, ENFORCEMENT_ACTIONS, CASES, DECISIONS, CASE_EVENTS, POLICIES, ENFORCEMENT_MODE,
         DELIVERIES,
+        BLIND_REVIEWS,
         CHECK_RESULTS, MODEL_DECISIONS, RUN_LOG,
     )
 }  # fmt: skip

@@ -28,6 +28,10 @@ class Settings:
     mlflow_tracking_uri: str | None = None
     #: File of the enforcement policy; without one, what the project ships.
     policy: str | None = None
+    #: Where customers contest an action, and the clause of the terms that actions rest on: both
+    #: stand in every statement of reasons.
+    appeals_contact: str | None = None
+    appeals_ground: str | None = None
 
     @property
     def enforcement_policy(self) -> EnforcementPolicy:
@@ -98,6 +102,8 @@ def load_settings(lake: str | None = None, landing: str | None = None) -> Settin
         keep_text=keep in ("yes", "true", "1"),
         mlflow_tracking_uri=variable("MLFLOW_TRACKING_URI"),
         policy=variable("POLICY"),
+        appeals_contact=variable("APPEALS_CONTACT"),
+        appeals_ground=variable("APPEALS_GROUND"),
     )
     master = variable("SPARK_MASTER")
     return settings if master is None else Settings(**{**vars(settings), "spark_master": master})
