@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.catalog.measures import INDICATORS
-from jobs.catalog.policy import SCORING
+from jobs.catalog.policy import CAMPAIGN_POLICY, SCORING
 from jobs.plain_text import masked, plain
 
 if TYPE_CHECKING:
@@ -81,10 +81,9 @@ def _links_within(lake: Lake, night: dt.date, members: set[str]) -> list[Link]:
         "weight": rows["weight"].combine_chunks().take(pairs),
     })  # fmt: skip
     sums = each.group_by("kind").aggregate([("weight", "count"), ("weight", "sum")]).to_pylist()
-    families = {i.kind: i.family for i in INDICATORS}
+    family = {kind: axis.family for axis in CAMPAIGN_POLICY.axes for kind, _ in axis.kinds}
     made = [
-        Link(None, r["weight_count"], r["weight_sum"], [r["kind"]],
-             [families[r["kind"]]] if r["kind"] in families else [])
+        Link(None, r["weight_count"], r["weight_sum"], [r["kind"]], [family[r["kind"]]])
         for r in sums
     ]  # fmt: skip
     made.sort(key=lambda link: (-link.links, link.kinds))
@@ -95,7 +94,7 @@ def shared_by(
     lake: Lake, account: str | None, night: dt.date, members: set[str] | None = None
 ) -> list[Shared]:
     """Tokens of an account, or of two members and more, that others have too: of its record on
-    the night, and of its requests in the scored window. What only a few have comes first."""
+    the night, and of its requests in the scored window. What fewest others have comes first."""
     own = {account} if account is not None else members or set()
     if not own:
         return []
@@ -112,10 +111,9 @@ def shared_by(
         pc.and_(pc.greater(counts["account_id_count"], 1),
                 pc.greater_equal(counts["inside_sum"], least))
     )  # fmt: skip
-    outside = pc.subtract(counts["account_id_count"].cast(pa.int64()),
-                          counts["inside_sum"].cast(pa.int64()))  # fmt: skip
-    counts = counts.append_column("outside", pc.divide(outside.cast(pa.float64()),
-                                                       counts["inside_sum"].cast(pa.float64())))  # fmt: skip
+    inside = counts["inside_sum"].cast(pa.float64())
+    outside = pc.divide(counts["account_id_count"].cast(pa.float64()), inside)
+    counts = counts.append_column("outside", outside)
     order = [("account_id_count", "ascending")] if account is not None else [
         ("outside", "ascending"), ("inside_sum", "descending")]  # fmt: skip
     chosen = counts.sort_by([*order, ("kind", "ascending"), ("token", "ascending")])
