@@ -10,15 +10,16 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jobs import verdicts
 from jobs.catalog.desk_tables import APPEALED, ENFORCE, OVERTURNED, UPHELD
 from jobs.catalog.dsa import FULLY, PARTIALLY
-from jobs.explain import Explained, explain, rows_if_there, scored_night
+from jobs.explain import Explained, decisions_by, explain, rows_if_there, scored_night
 from jobs.plain_text import plain
 from jobs.platform.errors import StillwatchError
 
@@ -163,10 +164,15 @@ def appeal_of(lake: Lake, account: str, action_date: dt.date | None = None) -> A
     night = scored_night(lake, None)
     rows = lake.rows("enforcement_actions", None, night, only={"account_id": [account]})
     actions = sorted(rows.to_pylist(), key=lambda row: row["date"])
+    in_force = verdicts.actions_in_force(lake)
+    holds = in_force.filter(pc.equal(in_force["account_id"], account)).to_pylist()
+    if holds and holds[0]["decision_id"] not in {None, *(r["decision_id"] for r in actions)}:
+        actions.append(holds[0])  # decided since the last night
     at = _chosen(actions, account, action_date)
     action = actions[at]
-    record = explain(lake, account, action["date"])
-    later = explain(lake, account).decisions
+    every = decisions_by(lake, account, dt.date.max)
+    record = replace(explain(lake, account, action["date"]), decisions=every)
+    lifted = not holds or holds[0]["action"] != action["action"]
     statement = _statement(lake, account, actions, at)
     policy = rows_if_there(lake, "policies", action["date"], action["date"],
                            version=action["policy_version"])  # fmt: skip
@@ -174,17 +180,15 @@ def appeal_of(lake: Lake, account: str, action_date: dt.date | None = None) -> A
         statement,
         _restriction(lake, statement, action, record),
         record,
-        [row for row in later if row["verdict"] in (APPEALED, OVERTURNED, UPHELD)],
+        [row for row in every if row["verdict"] in (APPEALED, OVERTURNED, UPHELD)],
         plain(action["policy_version"]),
         policy[0]["text"] if policy else None,
-        _cautions(action, statement, lake.settings, bool(policy)),
+        _cautions(action, statement, lake.settings, bool(policy), lifted),
     )
 
 
 def record_appeal(lake: Lake, account: str, by: str, reason: str) -> Row:
     """Write down that the account contests what was done: a decision `appealed`."""
-    from jobs import verdicts
-
     row: Row = verdicts.record(lake, verdict=APPEALED, subject=account, by=by, reason=reason)
     return row
 
@@ -356,11 +360,13 @@ def _unique(action: Row, statement: Statement) -> str:
 
 
 def _cautions(
-    action: Row, statement: Statement, settings: Settings, policy_kept: bool
+    action: Row, statement: Statement, settings: Settings, policy_kept: bool, lifted: bool
 ) -> list[str]:
     said = []
     if action.get("mode") != ENFORCE:
         said.append("The night only observed: nothing was carried out, so nothing is to be sent.")
+    if lifted:
+        said.append("It holds no more: it was lifted, replaced or has expired.")
     if action["action"] in ("watch", "review"):
         said.append(f"`{action['action']}` restricts nothing: no statement is due.")
     if settings.appeals_contact is None:

@@ -22,6 +22,7 @@ from jobs.catalog.steps import STEP_NAMES, STEPS, STOPPED_EXIT_CODE, step
 from jobs.corpus_cli import corpus
 from jobs.options import CONTEXT, DAY, FOLDER, Commands, date_option, lake_option, landing_option
 from jobs.outputs_cli import export, notify
+from jobs.people_cli import appeal, explain, outcomes, reviews
 from jobs.platform.errors import NightStopped, StillwatchError
 from jobs.platform.settings import load_settings
 
@@ -298,6 +299,8 @@ cli.add_command(verdict)
 cli.add_command(mode)
 cli.add_command(export)
 cli.add_command(notify)
+for _verb in (explain, appeal, reviews, outcomes):
+    cli.add_command(_verb)
 
 
 @cli.command()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from jobs import verdicts
 from jobs.campaigns.words import figure_behind
 from jobs.catalog.desk_tables import ACCOUNT_SUBJECT, CAMPAIGN_SUBJECT
 from jobs.catalog.enforcement import EnforcementPolicy, PolicyFault, parse_policy
@@ -84,18 +85,22 @@ class Explained:
 def explain(lake: Lake, subject: str, date: dt.date | None = None) -> Explained:
     """What is known of an account or a campaign after a night, the last scored one by default.
 
+    An earlier night, or the last one named, is told without the decisions made since.
+
     Raises:
         UnknownSubjectError: the lake knows no such subject by that night.
         StillwatchError: no night has been scored, or not that one.
     """
     night = scored_night(lake, date)
+    # What was decided since the last night is known now; an earlier night did not know it.
+    known_by = night if date is not None else night + dt.timedelta(days=1)
     known = lake.rows("campaigns", None, night, only={"campaign_id": [subject]})
     if known.num_rows:
-        return _campaign(lake, subject, night, known)
+        return _campaign(lake, subject, night, known, known_by)
     accounts = lake.rows("accounts", None, night, only={"account_id": [subject]})
     scores = lake.rows("account_scores", None, night, only={"account_id": [subject]})
     if accounts.num_rows or scores.num_rows:
-        return _account(lake, subject, night, accounts, scores)
+        return _account(lake, subject, night, accounts, scores, known_by)
     raise UnknownSubjectError(
         f"{plain(subject, 80)} is no account and no campaign that {lake.root} knows by {night}: "
         "check the id, or give an earlier --date"
@@ -137,11 +142,9 @@ def rows_if_there(
     return lake.rows(table, first, last, only={c: [v] for c, v in only.items()}).to_pylist()
 
 
-def decisions_on(lake: Lake, subjects: set[str], night: dt.date) -> list[Row]:
-    """Decisions that name one of them as subject or among the accounts and count by the night."""
-    rows = rows_if_there(lake, "decisions", None, night)
-    own = [r for r in rows if r["subject"] in subjects or subjects & set(r["accounts"])]
-    return sorted(own, key=lambda row: (row["decided_at"], row["decision_id"]))
+def decisions_by(lake: Lake, subject: str, last: dt.date) -> list[Row]:
+    """Decisions on a campaign or an account that count by a night."""
+    return told([row for row in verdicts.decisions_on(lake, subject) if row["date"] <= last])
 
 
 def told(rows: pa.Table | list[Row]) -> list[Row]:
@@ -160,7 +163,12 @@ def _plain(value: Any) -> Any:
 
 
 def _account(
-    lake: Lake, account: str, night: dt.date, snapshots: pa.Table, scores: pa.Table
+    lake: Lake,
+    account: str,
+    night: dt.date,
+    snapshots: pa.Table,
+    scores: pa.Table,
+    known_by: dt.date,
 ) -> Explained:
     only = {"account_id": [account]}
     about = told(snapshots)[-1] if snapshots.num_rows else {}
@@ -215,7 +223,7 @@ def _account(
         members=[],
         actions=actions,
         limits=told(rows_if_there(lake, "rate_limits", None, night, account_id=account)),
-        decisions=told(decisions_on(lake, {account}, night)),
+        decisions=decisions_by(lake, account, known_by),
     )  # fmt: skip
 
 
@@ -288,7 +296,9 @@ def _reason_of_group(sentence: str, group: Row, night: dt.date) -> Reason:
     return Reason(sentence, sources)
 
 
-def _campaign(lake: Lake, campaign: str, asked: dt.date, known: pa.Table) -> Explained:
+def _campaign(
+    lake: Lake, campaign: str, asked: dt.date, known: pa.Table, known_by: dt.date
+) -> Explained:
     nights = told(known)
     group, night = nights[-1], nights[-1]["date"]
     members = lake.rows("campaign_members", night, night, only={"campaign_id": [campaign]})
@@ -338,7 +348,7 @@ def _campaign(lake: Lake, campaign: str, asked: dt.date, known: pa.Table) -> Exp
         ],
         actions=_counted(lake, campaign, asked),
         limits=told(rows_if_there(lake, "campaign_budgets", None, asked, campaign_id=campaign)),
-        decisions=told(decisions_on(lake, {campaign}, asked)),
+        decisions=decisions_by(lake, campaign, known_by),
         events=told(
             [
                 *rows_if_there(lake, "campaign_events", None, asked, campaign_id=campaign),

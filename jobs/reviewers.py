@@ -72,8 +72,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class ReviewersReport:
-    first: dt.date
-    last: dt.date
+    first: dt.date | None
+    last: dt.date | None
     drawn: int
     answered: int
     agreed: Share
@@ -186,10 +186,10 @@ def reviewers_report(lake: Lake, first: dt.date | None, last: dt.date | None) ->
             verdicts[said[0][0], said[1][0]].append((said[0][1], said[1][1]))
         elif name in truth:
             accuracy[of].append(row["verdict"] == truth[name].verdict)
-    nights = [r["date"] for r in drawn.values()] or [dt.date.min]
+    nights = [row["date"] for row in drawn.values()]
     return ReviewersReport(
-        first=first or min(nights),
-        last=last or max(nights),
+        first=first or min(nights, default=None),
+        last=last or max(nights, default=None),
         drawn=len(drawn),
         answered=sum(name in drawn for name in answers),
         agreed=_share([hit for hits in agreement.values() for hit in hits]),
