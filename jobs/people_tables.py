@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 def print_reviewers(console: Console, report: ReviewersReport) -> None:
     """Agreement, accuracy and pairs of reviewers; each share with its interval."""
     nights = f" from {report.first} to {report.last}" if report.drawn else ""
-    _line(console, f"Second reviews drawn{nights}: {report.drawn:,}, answered {report.answered:,}")  # fmt: skip
+    counts = f"{report.drawn:,}, answered {report.answered:,}"
+    _line(console, f"Second reviews drawn{nights}: {counts}")
     _line(console, f"Same verdict as the first reviewer: {report.agreed}")
     _line(console, f"Right where the answer is known: {report.right}")
     _table(console, "Agreement", ("reviewer", "kind of case", "same verdict (95 %)"),
