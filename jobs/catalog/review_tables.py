@@ -27,7 +27,7 @@ BLIND_REVIEWS = Table(
         Column("subject", STRING, "The campaign or the account.", nullable=False),
         Column("night", DATE, "The night as of which it is to be judged: what came later would "
                "give the answer away.", nullable=False),
-        Column("at", TIMESTAMP, "When it was answered; null for a draw."),
+        Column("at", TIMESTAMP, "When it was answered; null for a draw.", unit="UTC"),
         Column("verdict", STRING, "The answer; null for a draw. It decides nothing.",
                values=FINDINGS),
         Column("reason", STRING, "Why, in their words; null for a draw."),

@@ -115,6 +115,12 @@ STEPS: tuple[Step, ...] = (
 FILLED_BY_HAND: tuple[str, ...] = (
     "corpora", "decisions", "case_events", "enforcement_mode", "deliveries",
 )  # fmt: skip
+    "corpora",
+    "decisions",
+    "case_events",
+    "enforcement_mode",
+    "blind_reviews",
+)
 
 #: The command's exit status when a check stops the night: the data is at fault, and to try again
 #: changes nothing. Any other fault is 1.
