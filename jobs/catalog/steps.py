@@ -113,14 +113,8 @@ STEPS: tuple[Step, ...] = (
 
 #: Tables that people fill, by a command or at the desk, and no step of a night.
 FILLED_BY_HAND: tuple[str, ...] = (
-    "corpora", "decisions", "case_events", "enforcement_mode", "deliveries",
+    "corpora", "decisions", "case_events", "blind_reviews", "enforcement_mode", "deliveries",
 )  # fmt: skip
-    "corpora",
-    "decisions",
-    "case_events",
-    "enforcement_mode",
-    "blind_reviews",
-)
 
 #: The command's exit status when a check stops the night: the data is at fault, and to try again
 #: changes nothing. Any other fault is 1.
