@@ -20,6 +20,7 @@ import click
 from jobs.casework_cli import mode, verdict
 from jobs.catalog.steps import STEP_NAMES, STEPS, STOPPED_EXIT_CODE, step
 from jobs.corpus_cli import corpus
+from jobs.desk_cli import desk, desk_audit, desk_user
 from jobs.options import CONTEXT, DAY, FOLDER, Commands, date_option, lake_option, landing_option
 from jobs.outputs_cli import export, notify
 from jobs.people_cli import appeal, explain, outcomes, reviews
@@ -301,6 +302,9 @@ cli.add_command(export)
 cli.add_command(notify)
 for _verb in (explain, appeal, reviews, outcomes):
     cli.add_command(_verb)
+cli.add_command(desk)
+cli.add_command(desk_user)
+cli.add_command(desk_audit)
 
 
 @cli.command()

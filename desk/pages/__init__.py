@@ -1,0 +1,1 @@
+"""The desk's pages: a module for each matter, its addresses in `ROUTES`."""
