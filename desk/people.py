@@ -7,6 +7,7 @@ parallel count as well, and for names that nobody has, so that an answer does no
 from __future__ import annotations
 
 import re
+import sqlite3
 import threading
 import time
 
@@ -117,10 +118,10 @@ class People:
         role, hashed = found or (None, _NOBODY)
         with _CHECKS:
             try:
-                right = _HASHER.verify(hashed, password[: LONGEST_PASSWORD + 1])
+                _HASHER.verify(hashed, password)
             except (VerificationError, InvalidHashError):
-                right = False
-        if not right or role is None:
+                return None
+        if role is None:
             return None
         with self._state.writing() as connection:
             # What succeeded is no guess. Failures before it stay counted for the address.
@@ -128,8 +129,8 @@ class People:
             connection.execute("delete from attempts where who = ? and at = ?", (of_address, now))
         return str(role)
 
-    def _must_be_there(self, connection: object, name: str) -> None:
-        if not self.knows(name):
+    def _must_be_there(self, connection: sqlite3.Connection, name: str) -> None:
+        if not connection.execute("select 1 from people where name = ?", (name,)).fetchone():
             raise StillwatchError(f"nobody is called {name!r:.80}: see `stillwatch desk-user list`")
 
 
@@ -146,8 +147,8 @@ def _hashed(password: str) -> str:
     return _HASHER.hash(password)
 
 
-def _end_sessions(connection: object, name: str, why: str) -> None:
-    connection.execute(  # type: ignore[attr-defined]
+def _end_sessions(connection: sqlite3.Connection, name: str, why: str) -> None:
+    connection.execute(
         "update sessions set ended = ?, why = ? where name = ? and ended is null",
         (time.time(), why, name),
     )

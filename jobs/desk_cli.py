@@ -5,12 +5,16 @@ from __future__ import annotations
 import secrets
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from jobs.options import FOLDER, Commands, lake_option
 from jobs.platform.errors import StillwatchError
 from jobs.platform.settings import load_settings
+
+if TYPE_CHECKING:
+    from desk.people import People
 
 state_option = click.option("--state", type=FOLDER, envvar="STILLWATCH_DESK_STATE",
                             help="Folder of people, sessions and audit log; _desk in the lake by "
@@ -210,7 +214,7 @@ def verify(lake: str | None, state: str | None) -> None:
     click.echo(f"{count:,} lines, each follows from the one before")
 
 
-def _people(lake: str | None, state: str | None):  # type: ignore[no-untyped-def]
+def _people(lake: str | None, state: str | None) -> People:
     from desk.people import People
     from desk.settings import state_folder
     from desk.state import State
