@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from tests.conftest import NIGHT, rows_of
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -37,17 +40,33 @@ def run_log(night: dt.date, failed: str | None = None) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A lake with one scored night, filled once: campaign c1 of three accounts, a9 in none."""
+    from jobs.platform.lake import Lake
+    from jobs.platform.settings import Settings
+
+    folder = tmp_path_factory.mktemp("desk") / "lake"
+    fill_lake(Lake(Settings(lake=str(folder))))
+    return folder
+
+
 @pytest.fixture
-def worked(bare_lake: Lake, fill: Callable[..., int], night: dt.date) -> Lake:
-    """A lake with one scored night: campaign c1 of three accounts, and account a9 in none."""
-    return fill_lake(bare_lake, fill, night)
+def worked(filled: Path, bare_lake: Lake) -> Lake:
+    """A copy of `filled`, of the test's own."""
+    shutil.copytree(filled, bare_lake.root)
+    return bare_lake
 
 
-def fill_lake(lake: Lake, fill: Callable[..., int], night: dt.date) -> Lake:
+def fill_lake(lake: Lake) -> None:
+    def fill(lake: Lake, name: str, night: dt.date, rows: list[dict[str, Any]]) -> None:
+        lake.replace_night(name, night, rows_of(name, night, rows))
+
+    night = NIGHT
     members = ["a1", "a2", "a3"]
     fill(lake, "run_log", night, run_log(night))
     everyone = [*members, "a9"]
-    of = {account: "c1" for account in members}
+    of = dict.fromkeys(members, "c1")
     fill(lake, "accounts", night, [
         {"account_id": a, "verified_organization": False} for a in everyone])  # fmt: skip
     fill(lake, "campaigns", night, [
@@ -73,7 +92,6 @@ def fill_lake(lake: Lake, fill: Callable[..., int], night: dt.date) -> Lake:
         {"subject_kind": "account", "subject": "a9", "score": 0.9, "accounts": 1,
          "requests_at_stake": 26, "summary": "it sends a list", **common},
     ])  # fmt: skip
-    return lake
 
 
 @pytest.fixture
