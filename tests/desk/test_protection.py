@@ -14,7 +14,8 @@ from tests.desk.conftest import ORIGIN, Browser
 DECISION = {"subject": "c1", "verdict": "benign", "reason": "a class", "seen": ""}
 #: Markup, a formula, a direction override, controls, an id of many accents.
 HOSTILE = [
-    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 6007*7 }}", "'; drop table --",
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>',
+    "{{ 6007*7 }}", "'; drop table --",
     "=cmd|'/C calc'!A0", "abc\u202egnp.exe", "a\x00b\x1b[31mc", "a" + "\u0301" * 50, "\ud800",
     "../../etc/passwd", "%2e%2e%2f", "a\nb", "\u200bhidden\U000e0041", "日本語",
     "javascript:alert(1)",
