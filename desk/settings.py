@@ -133,7 +133,7 @@ def _roles(text: str) -> tuple[tuple[str, str], ...]:
     """`analysts=decide,leads=approve` as pairs."""
     pairs = []
     for part in filter(None, (part.strip() for part in text.split(","))):
-        value, _, role = part.rpartition("=")
+        value, role = (word.strip() for word in part.rpartition("=")[::2])
         if not value or role not in ROLES:
             raise SettingsError(
                 f"STILLWATCH_DESK_OIDC_ROLES has {part!r}; it takes VALUE=ROLE with a role of "
