@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
+import warnings
 from typing import Any
 from urllib.parse import urlsplit
-
-from authlib.integrations.starlette_client import OAuth
 
 from desk.page import ROLES
 from desk.sessions import hash_of, same
@@ -29,6 +28,10 @@ class Provider:
     def __init__(self, settings: OidcSettings, state: State) -> None:
         self._settings = settings
         self._state = state
+        with warnings.catch_warnings():
+            # It says on import that it would rather speak through another library.
+            warnings.simplefilter("ignore")
+            from authlib.integrations.starlette_client import OAuth
         self._client = OAuth().register(
             "desk",
             client_id=settings.client_id,

@@ -1,4 +1,4 @@
-"""What answers without signing in: the style sheets, and whether the desk is up."""
+"""What answers without signing in: style sheets, the icon, and whether the desk is up."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from starlette.responses import PlainTextResponse, Response
 from desk.page import Page
 
 _SHEETS = Path(__file__).parents[1] / "static"
+_KINDS = {".css": "text/css", ".svg": "image/svg+xml"}
 
 
 def sheet(request: Request) -> Response:
-    """A style sheet of the desk's own folder."""
+    """A file of the desk's own folder."""
     name = request.path_params["name"]
     path = _SHEETS / name
-    if not re.fullmatch(r"[a-z_]+\.css", name) or not path.is_file():
+    if not re.fullmatch(r"[a-z_]+\.(css|svg)", name) or not path.is_file():
         raise HTTPException(404, "There is no such page.")
-    return Response(path.read_bytes(), media_type="text/css")
+    return Response(path.read_bytes(), media_type=_KINDS[path.suffix])
 
 
 def up(request: Request) -> Response:

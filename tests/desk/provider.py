@@ -1,4 +1,4 @@
-"""A small provider of OpenID Connect on this machine: real HTTP and signatures, faults on demand."""
+"""A small provider of OpenID Connect on this machine: real HTTP, signatures, faults on demand."""
 
 from __future__ import annotations
 
