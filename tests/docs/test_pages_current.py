@@ -28,6 +28,8 @@ PAGES = (
     "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/architecture.md", "docs/operations.md",
     "docs/enforcement.md", "docs/model.md", "docs/lab.md", "docs/stack.md",
     "docs/scale.md", "docs/data-dictionary.md",
+    "docs/model.md", "docs/lab.md", "docs/stack.md", "docs/scale.md", "docs/desk.md",
+    "docs/data-dictionary.md",
 )  # fmt: skip
 WRITTEN = tuple(page for page in PAGES if page != "docs/data-dictionary.md")
 EACH_PAGE = pytest.mark.parametrize("page", PAGES)
@@ -221,8 +223,19 @@ def test_settings_and_their_page_agree() -> None:
 
 
 def test_settings_of_tests_are_on_their_page() -> None:
-    own = variables("tests") - variables("jobs", "models", "dags", "infra")
+    own = variables("tests") - variables("jobs", "models", "dags", "infra") - desk_variables()
     assert [name for name in sorted(own) if name not in text("CONTRIBUTING.md")] == []
+
+
+def desk_variables() -> set[str]:
+    """Variables of signing in to the desk, which desk/settings.py names by their ends."""
+    ends = re.findall(r'variable\("([A-Z_]+)"\)', text("desk/settings.py"))
+    return {f"STILLWATCH_DESK_OIDC_{end}" for end in ends}
+
+
+def test_settings_of_signing_in_and_their_page_agree() -> None:
+    page = re.findall(r"^\| `(STILLWATCH_DESK_[A-Z_]+)`", text("docs/desk.md"), re.MULTILINE)
+    assert set(page) == desk_variables()
 
 
 # What is declared

@@ -50,7 +50,7 @@ def standard(name: str) -> bool:
 
 
 def ours(name: str) -> bool:
-    return within(name, "jobs", "models", "dags", "stillwatch_dags", "infra", "tests")
+    return within(name, "desk", "jobs", "models", "dags", "stillwatch_dags", "infra", "tests")
 
 
 def _catalog(name: str) -> bool:
@@ -79,6 +79,16 @@ def _jobs(name: str) -> bool:
 
 def _outputs(name: str) -> bool:
     return _jobs(name) and not within(name, "pyspark")
+#: What the desk may ask of the jobs: modules that need no engine.
+DESK_ASKS = ("jobs.catalog", "jobs.platform", "jobs.cases", "jobs.verdicts")
+
+
+def _desk(name: str) -> bool:
+    return (
+        within(name, "desk", *DESK_ASKS)
+        if ours(name)
+        else not within(name, "pyspark", "pysail", "deltalake")
+    )
 
 
 @pytest.mark.parametrize(
@@ -91,6 +101,8 @@ def _outputs(name: str) -> bool:
         ("jobs/simulator", _simulator, "of this project the catalogue and the simulator"),
         ("jobs/outputs", _outputs, "of this project jobs and models, and no Spark"),
         ("jobs", _jobs, "of this project jobs and models"),
+        ("jobs", _jobs, "of this project jobs and models; jobs/desk_cli.py starts the desk"),
+        ("desk", _desk, f"of this project {', '.join(DESK_ASKS)} and itself, and no engine"),
     ],
 )
 def test_a_room_imports_what_it_may(folder: str, allowed: Callable[[str], bool], rule: str) -> None:
@@ -98,7 +110,7 @@ def test_a_room_imports_what_it_may(folder: str, allowed: Callable[[str], bool],
         f"{module} imports {name}"
         for module in modules(folder)
         for name in sorted(imports(module))
-        if not allowed(name)
+        if not allowed(name) and not (module == "jobs/desk_cli.py" and within(name, "desk"))
     ]
     assert strays == [], f"{folder} imports {rule}"
 
@@ -117,6 +129,11 @@ def test_a_room_imports_what_it_may(folder: str, allowed: Callable[[str], bool],
         ("mlflow", ("models/",)),
         ("xgboost", ("models/",)),
         ("airflow", ("dags/",)),
+        ("desk", ("desk/", "jobs/desk_cli.py")),
+        ("starlette", ("desk/",)),
+        ("uvicorn", ("desk/",)),
+        ("authlib", ("desk/",)),
+        ("argon2", ("desk/",)),
         ("jobs.simulator", ("jobs/simulator/", "jobs/cli.py", "jobs/prior.py", "jobs/lab/")),
         ("stillwatch_dags", ("dags/",)),
     ],
@@ -124,7 +141,7 @@ def test_a_room_imports_what_it_may(folder: str, allowed: Callable[[str], bool],
 def test_a_package_is_known_in_one_place(package: str, places: tuple[str, ...]) -> None:
     strays = [
         module
-        for module in modules("jobs", "models", "dags")
+        for module in modules("desk", "jobs", "models", "dags")
         if any(within(name, package) for name in imports(module)) and not module.startswith(places)
     ]
     assert strays == [], f"{package} is imported only in {', '.join(places) or 'no place'}"
@@ -142,7 +159,7 @@ def test_a_package_is_known_in_one_place(package: str, places: tuple[str, ...]) 
 def test_an_engine_is_used_in_one_way(text: str, place: str | None, why: str) -> None:
     strays = [
         module
-        for module in modules("jobs", "models", "dags")
+        for module in modules("desk", "jobs", "models", "dags")
         if module != place and text in (ROOT / module).read_text(encoding="utf-8")
     ]
     assert strays == [], f"{text} stands only in {place}: {why}"
@@ -151,7 +168,7 @@ def test_an_engine_is_used_in_one_way(text: str, place: str | None, why: str) ->
 def test_no_module_is_longer_than_a_reader_can_hold() -> None:
     lengths = {
         module: len((ROOT / module).read_text(encoding="utf-8").splitlines())
-        for module in modules("jobs", "models", "dags", "infra", "tests")
+        for module in modules("desk", "jobs", "models", "dags", "infra", "tests")
     }
     over = {module: lines for module, lines in lengths.items() if lines > MOST_LINES}
     assert over == {}, f"more than {MOST_LINES} lines: give a part a module and a name of its own"
@@ -160,7 +177,7 @@ def test_no_module_is_longer_than_a_reader_can_hold() -> None:
 def test_no_module_is_a_drawer() -> None:
     drawers = [
         module
-        for module in modules("jobs", "models", "dags", "infra", "tests")
+        for module in modules("desk", "jobs", "models", "dags", "infra", "tests")
         if {Path(module).stem, Path(module).parent.name} & DRAWERS
     ]
     assert drawers == [], "name a module after what is in it"
@@ -169,7 +186,7 @@ def test_no_module_is_a_drawer() -> None:
 def test_no_condition_is_settled_in_advance() -> None:
     """What somebody switched off to try something must not stay."""
     settled = []
-    for module in modules("jobs", "models", "dags", "infra"):
+    for module in modules("desk", "jobs", "models", "dags", "infra"):
         for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
             tests = [node.test] if isinstance(node, ast.If | ast.IfExp | ast.Assert) else []
             parts = node.values if isinstance(node, ast.BoolOp) else []
