@@ -8,7 +8,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 #: Requests at once; more are told to come back.
-_MOST_AT_ONCE = 100
+_MOST_AT_ONCE = 200
 
 
 def serve(app: Starlette, listening: socket.socket, behind_proxy: bool) -> None:

@@ -42,7 +42,11 @@ class State:
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if folder.stat().st_mode & 0o077:
-                folder.chmod(0o700)
+                # Not made stricter here: it may be a folder that others need.
+                raise SettingsError(
+                    f"the desk's state folder {folder} is open to others: `chmod 700` it, or give "
+                    "a folder of its own by --state DIR"
+                )
             with self.writing() as connection:
                 connection.execute(
                     "insert or ignore into secrets values ('addresses', ?)",

@@ -220,6 +220,16 @@ def test_a_role_taken_away_while_signing_in_is_not_given(app: Any) -> None:
         app.state.sessions.start("nobody", "administer", "local")
 
 
+def test_a_state_folder_that_others_may_open_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o755)
+    with pytest.raises(StillwatchError, match="open to others"):
+        State(folder)
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert list(folder.iterdir()) == []
+
+
 def test_two_processes_share_the_state(tmp_path: Path) -> None:
     one, other = people_module.People(State(tmp_path)), people_module.People(State(tmp_path))
     one.add("ana", "read", PASSWORD)
