@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from desk import health
 from desk.asked import LONGEST_REASON, field, lake_of, note, person_of
 from desk.page import DECIDE, READ, Page
 from desk.rendering import render
@@ -13,10 +14,15 @@ from jobs import cases
 
 def queue(request: Request) -> Response:
     """Cases of the last night that nobody has decided since, the most exchanges at stake first."""
-    rows = cases.waiting(lake_of(request))
+    lake = lake_of(request)
+    rows = cases.waiting(lake)
+    # A night that stopped between its scores and its cases has none, which is no empty queue.
+    state = health.last_night(lake)
+    unwritten = state.last != state.whole and state.last in lake.nights("account_scores")
     return render(
-        request, "queue.html", rows=rows, at_stake=sum(row["requests_at_stake"] for row in rows)
-    )
+        request, "queue.html", rows=rows, unwritten=unwritten,
+        at_stake=sum(row["requests_at_stake"] for row in rows),
+    )  # fmt: skip
 
 
 def _subject(request: Request) -> str:

@@ -191,6 +191,17 @@ def test_a_night_that_failed_is_said_in_red_and_the_desk_stays_readable(
     assert "The night of 2026-05-04 is not finished." in browser.get("/queue").text
 
 
+def test_a_night_that_stopped_before_its_cases_is_no_empty_queue(
+    as_role: Callable[..., Browser], worked: Any, fill: Callable[..., int], night: dt.date
+) -> None:
+    later = night + dt.timedelta(days=1)
+    fill(worked, "run_log", later, run_log(later, failed="check_scored"))
+    fill(worked, "account_scores", later, [{"account_id": "a1", "model_version": "m/1"}])
+    text = as_role("read").get("/queue").text
+    assert "failed</strong> in check_scored" in text
+    assert "Nothing waits for a decision." not in text
+
+
 def test_a_night_run_again_is_judged_by_its_last_run(
     as_role: Callable[..., Browser], worked: Any, fill: Callable[..., int], night: dt.date
 ) -> None:
