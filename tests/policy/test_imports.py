@@ -79,6 +79,8 @@ def _jobs(name: str) -> bool:
 
 def _outputs(name: str) -> bool:
     return _jobs(name) and not within(name, "pyspark")
+
+
 #: What the desk may ask of the jobs: modules that need no engine.
 DESK_ASKS = ("jobs.catalog", "jobs.platform", "jobs.cases", "jobs.verdicts")
 
@@ -100,7 +102,6 @@ def _desk(name: str) -> bool:
         ("jobs/platform", _platform, "of this project the catalogue and the platform"),
         ("jobs/simulator", _simulator, "of this project the catalogue and the simulator"),
         ("jobs/outputs", _outputs, "of this project jobs and models, and no Spark"),
-        ("jobs", _jobs, "of this project jobs and models"),
         ("jobs", _jobs, "of this project jobs and models; jobs/desk_cli.py starts the desk"),
         ("desk", _desk, f"of this project {', '.join(DESK_ASKS)} and itself, and no engine"),
     ],
