@@ -26,6 +26,7 @@ from jobs.outputs_cli import export, notify
 from jobs.people_cli import appeal, explain, outcomes, reviews
 from jobs.platform.errors import NightStopped, StillwatchError
 from jobs.platform.settings import load_settings
+from jobs.policy_cli import policy
 
 
 @click.group(cls=Commands, context_settings=CONTEXT)
@@ -305,6 +306,7 @@ for _verb in (explain, appeal, reviews, outcomes):
 cli.add_command(desk)
 cli.add_command(desk_user)
 cli.add_command(desk_audit)
+cli.add_command(policy)
 
 
 @cli.command()

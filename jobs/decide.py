@@ -31,7 +31,7 @@ from jobs.catalog.enforcement import (
     EnforcementPolicy,
     Rung,
 )
-from jobs.platform.lake import arrow_schema
+from jobs.platform.lake import arrow_schema, readable_errors
 from models.definitions import BENIGN
 from models.labels import resolve_labels
 
@@ -52,26 +52,51 @@ def run(lake: Lake, date: dt.date) -> None:
     benign = said.filter(pc.equal(said["said"], BENIGN))["account_id"]
     scores_in_force = thresholds.settle(lake, date, benign, policy)
     lake.replace_night("policies", date, policy_row(date, policy))
-    longest = max(rung.expires_days for rung in policy.rungs)
-    earlier = lake.read("enforcement_actions", date - dt.timedelta(days=longest),
-                        date - dt.timedelta(days=1))  # fmt: skip
+    earlier = lake.read("enforcement_actions", oldest(date, policy), date - dt.timedelta(days=1))
+    scores = lake.night("account_scores", date)
+    actions = decided_by(lake, date, policy, scores, earlier, said, scores_in_force)
+    mode = pa.repeat(pa.scalar(verdicts.mode_on(lake, date)), actions.num_rows)
+    lake.replace_night("enforcement_actions", date, actions.append_column("mode", mode))
+
+
+def oldest(date: dt.date, policy: EnforcementPolicy) -> dt.date:
+    """The first night whose actions may still hold on a night."""
+    return date - dt.timedelta(days=max(rung.expires_days for rung in policy.rungs))
+
+
+def decided_by(
+    lake: Lake,
+    date: dt.date,
+    policy: EnforcementPolicy,
+    scores: DataFrame,
+    earlier: DataFrame,
+    said: pa.Table,
+    scores_in_force: Mapping[str, float],
+) -> pa.Table:
+    """What `decided` makes of a night of the lake: in force, in a trial, in a shadow.
+
+    Args:
+        scores: account_scores of the night, or what another model gives in their columns.
+        earlier: actions of the nights before, from `oldest` on.
+        said: what `latest_labels` gives.
+        scores_in_force: as `decided` takes it.
+    """
     actions = decided(
-        lake.night("account_scores", date),
+        scores,
         lake.night("campaigns", date),
         lake.night("accounts", date),
         # The types are said: from a lake without a single label nothing could be inferred.
         lake.session.createDataFrame(said, _SAID),
-        lake.session.createDataFrame(people_decided(lake, date), _PEOPLE),
+        lake.session.createDataFrame(people_decided(lake, date, policy), _PEOPLE),
         earlier,
         date,
         policy,
         scores_in_force,
     )
-    mode = verdicts.mode_on(lake, date)
-    # By way of this process, and not written by the engine: Sail 0.7.2 finds that rows break the
+    # Into this process, and not written by the engine: Sail 0.7.2 finds that rows break the
     # table's constraint that don't, once it stands behind as many conditions as these.
-    rows = actions.withColumn("mode", F.lit(mode)).toArrow()
-    lake.replace_night("enforcement_actions", date, rows)
+    with readable_errors(f"the actions of {date} can't be decided"):
+        return actions.toArrow()
 
 
 def latest_labels(lake: Lake, date: dt.date) -> pa.Table:
@@ -84,11 +109,9 @@ def latest_labels(lake: Lake, date: dt.date) -> pa.Table:
     })  # fmt: skip
 
 
-def people_decided(lake: Lake, date: dt.date) -> pa.Table:
+def people_decided(lake: Lake, date: dt.date, policy: EnforcementPolicy) -> pa.Table:
     """What stands of people's decisions on the night, an account a row, as `_PEOPLE` has it."""
-    stands = verdicts.standing(
-        verdicts.decisions_by(lake, date), date, lake.settings.enforcement_policy
-    )
+    stands = verdicts.standing(verdicts.decisions_by(lake, date), date, policy)
     return stands.select([
         "account_id", "verdict", "action", "holds_until", "decided_on", "decision_id", "evidence",
         "campaigns",

@@ -24,7 +24,7 @@ from jobs.platform.lake import Lake
 from jobs.platform.settings import Settings
 
 
-def _console() -> Console:
+def terminal() -> Console:
     # Piped into a file there is no terminal to take a width from.
     return Console(width=None if Console().is_terminal else 140, highlight=False)
 
@@ -58,7 +58,7 @@ def print_status(settings: Settings, nights: int) -> None:
             _pairs(str(row["versions_written"])),
         )  # fmt: skip
         previous = date
-    console = _console()
+    console = terminal()
     console.print(table)
     for line in warnings(lake, dates[-1]):
         console.print(line, style="yellow", markup=False, soft_wrap=True)
@@ -96,7 +96,7 @@ def print_night(settings: Settings, date: dt.date | None, truth: str | None, acc
     date = date or scored[-1]
     if date not in scored:
         raise LakeError(f"{date} was not scored; the last night that was is {scored[-1]}")
-    console = _console()
+    console = terminal()
     console.print(_campaigns(lake, date))
     for line in happened(lake, date):
         console.print(line)

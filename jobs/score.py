@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs import drift
@@ -46,6 +47,12 @@ def model_registry(settings: Settings) -> ModelRegistry:
 def run(lake: Lake, date: dt.date) -> None:
     decisions = lake.rows("model_decisions").to_pylist()
     version, classifier = serving_model(model_registry(lake.settings), decisions, date)
+    lake.write_night("account_scores", date, scored_by(lake, date, version, classifier))
+    drift.measure(lake, date, version)
+
+
+def scored_by(lake: Lake, date: dt.date, version: str, classifier: Classifier) -> DataFrame:
+    """Rows of `account_scores` as a model gives them, for each account with traffic."""
     lost = unavailable_columns(lake, date)
     campaigns = lake.night("campaigns", date).select(
         "campaign_id",
@@ -56,15 +63,14 @@ def run(lake: Lake, date: dt.date) -> None:
     )
     members = lake.night("campaign_members", date).select("account_id", "campaign_id")
     grouped = members.join(campaigns, "campaign_id", "inner")
-    scored = (
+    features = (
         lake.night("account_features", date)
         .where(F.col(SCORING.traffic) > 0)
         .drop("date", "plan", "country", "active")
         .join(grouped, "account_id", "left")
     )
     score = ScoreBatches(classifier, version, unavailable_evidence(lost), SCORING)
-    lake.write_night("account_scores", date, scored.mapInArrow(score, OUTPUT))
-    drift.measure(lake, date, version)
+    return features.mapInArrow(score, OUTPUT)
 
 
 def unavailable_evidence(lost: frozenset[str]) -> list[str]:

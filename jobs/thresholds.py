@@ -25,6 +25,8 @@ from models.thresholds import FLOOR, FalsePositives, Threshold, false_positives
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
 
+#: Columns of scores that thresholds are found from.
+SCORED = ["account_id", "distillation_score", "campaign_id"]
 #: What raised a threshold, in the words of `raised`.
 _RAISED_BY = {"unlabelled": "the night's scores", "benign": "what people called benign"}
 
@@ -37,16 +39,20 @@ def settle(
     Args:
         benign: ids of the accounts that people called benign by the night.
     """
-    columns = ["account_id", "distillation_score", "campaign_id"]
-    expected = expected_of(lake.rows("account_scores", date, date, columns), benign)
-    found = {
+    expected = expected_of(lake.rows("account_scores", date, date, SCORED), benign)
+    found = found_by(expected, policy)
+    lake.replace_night("thresholds", date, rows_of(date, found, expected, policy))
+    return {action: threshold.score for action, threshold in found.items()}
+
+
+def found_by(expected: FalsePositives, policy: EnforcementPolicy) -> dict[str, Threshold]:
+    """The threshold of each action of a policy."""
+    return {
         rung.action: expected.threshold(
             rung.floor, rung.false_positive_rate, policy.label_confidence
         )
         for rung in policy.rungs
     }
-    lake.replace_night("thresholds", date, rows_of(date, found, expected, policy))
-    return {action: threshold.score for action, threshold in found.items()}
 
 
 def expected_of(scores: pa.Table, benign: pa.ChunkedArray) -> FalsePositives:

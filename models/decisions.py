@@ -82,6 +82,23 @@ def champion_as_of(decisions: Iterable[Decision], night: date) -> str | None:
     return champion
 
 
+def challenger_as_of(decisions: Iterable[Decision], night: date) -> str | None:
+    """The newest model version that was tried by the night and does not score it; None where the
+    last that was tried serves.
+
+    >>> tried = [{"date": date(2026, 5, 1), "sequence": 1, "champion_version": "m/prior-1",
+    ...           "challenger_version": None},
+    ...          {"date": date(2026, 5, 8), "sequence": 2, "champion_version": "m/prior-1",
+    ...           "challenger_version": "m/2"}]
+    >>> challenger_as_of(tried, date(2026, 5, 7)), challenger_as_of(tried, date(2026, 5, 8))
+    (None, 'm/2')
+    """
+    known = [entry for entry in decisions if entry["date"] <= night]
+    tried = [entry["challenger_version"] for entry in in_order(known)]
+    newest = next((str(version) for version in reversed(tried) if version), None)
+    return newest if newest != champion_as_of(known, night) else None
+
+
 def champion_before_training(decisions: Iterable[Decision], night: date) -> str | None:
     """Who serves that night apart from what training itself decides on it: whom to challenge."""
     others = [
@@ -149,12 +166,11 @@ def sync_aliases(registry: ModelRegistry, decisions: Sequence[Decision]) -> None
     Call it after the decision is written. `challenger` is the newest version that was tried and
     does not serve.
     """
-    newest = list(reversed(in_order(decisions)))
-    champion = next((d["champion_version"] for d in newest if d["champion_version"]), "")
-    tried = next((d["challenger_version"] for d in newest if d["challenger_version"]), "")
+    champion = champion_as_of(decisions, date.max)
+    challenger = challenger_as_of(decisions, date.max)
     aliases = {
         "champion": version_number(champion) if champion else None,
-        "challenger": version_number(tried) if tried and tried != champion else None,
+        "challenger": version_number(challenger) if challenger else None,
     }
     if registry.versions():
         registry.set_aliases(aliases)

@@ -109,6 +109,18 @@ STEPS: tuple[Step, ...] = (
         writes=("cases",),
         after=("decide",),
     ),
+    Step(
+        name="shadow",
+        entry="jobs.shadow:run",
+        about="Have a second policy or a challenger decide as well, for comparison alone; nothing "
+        "where none is set.",
+        # Its own actions of the nights before: caps, holds and what has not expired.
+        reads=("account_features", "campaigns", "campaign_members", "source_columns",
+               "model_decisions", "account_scores", "accounts", "labels", "decisions",
+               "shadow_scores", "shadow_actions"),
+        writes=("shadow_nights", "shadow_scores", "shadow_actions"),
+        after=("decide",),
+    ),
 )  # fmt: skip
 
 #: Tables that people fill, by a command or at the desk, and no step of a night.

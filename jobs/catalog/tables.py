@@ -36,6 +36,7 @@ from jobs.catalog.features import FEATURES
 from jobs.catalog.landing import ACCOUNTS, LABELS, REQUESTS, LandingColumn
 from jobs.catalog.measures import INDICATORS, MEASURES
 from jobs.catalog.review_tables import BLIND_REVIEWS
+from jobs.catalog.shadow_tables import SHADOW_ACTIONS, SHADOW_NIGHTS, SHADOW_SCORES
 from jobs.catalog.sketch import SCRIPT_NAMES
 from jobs.catalog.types import (
     BOOLEAN,
@@ -423,6 +424,7 @@ TABLES: dict[str, Table] = {
         THRESHOLDS, ENFORCEMENT_ACTIONS, CASES, DECISIONS, CASE_EVENTS, POLICIES, ENFORCEMENT_MODE,
         DELIVERIES,
         BLIND_REVIEWS,
+        SHADOW_NIGHTS, SHADOW_SCORES, SHADOW_ACTIONS,
         CHECK_RESULTS, MODEL_DECISIONS, RUN_LOG,
     )
 }  # fmt: skip

@@ -32,6 +32,11 @@ class Settings:
     #: stand in every statement of reasons.
     appeals_contact: str | None = None
     appeals_ground: str | None = None
+    #: File of a policy that decides beside the one in force, for comparison alone.
+    shadow_policy: str | None = None
+    #: A registered version that scores beside the champion, or `challenger` for the newest that
+    #: was tried and does not serve.
+    shadow_model: str | None = None
 
     @property
     def enforcement_policy(self) -> EnforcementPolicy:
@@ -104,6 +109,8 @@ def load_settings(lake: str | None = None, landing: str | None = None) -> Settin
         policy=variable("POLICY"),
         appeals_contact=variable("APPEALS_CONTACT"),
         appeals_ground=variable("APPEALS_GROUND"),
+        shadow_policy=variable("SHADOW_POLICY"),
+        shadow_model=variable("SHADOW_MODEL"),
     )
     master = variable("SPARK_MASTER")
     return settings if master is None else Settings(**{**vars(settings), "spark_master": master})

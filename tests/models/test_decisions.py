@@ -8,6 +8,7 @@ from datetime import date
 import pytest
 
 from models.decisions import (
+    challenger_as_of,
     champion_as_of,
     champion_before_training,
     decision_record,
@@ -80,3 +81,17 @@ def test_version_numbers_are_read_from_model_versions() -> None:
     assert version_number("stillwatch-distillation/12") == 12
     with pytest.raises(ModelError, match="not a model version"):
         version_number("latest")
+
+
+def test_a_challenger_is_the_last_that_was_tried_unless_it_serves() -> None:
+    taken: list[dict[str, object]] = []
+    for number, decision, champion, tried in (
+        (1, "adopt_prior", "m/prior-1", None),
+        (8, "keep", "m/prior-1", "m/2"),
+        (15, "promote", "m/3", "m/3"),
+        (22, "rollback", "m/prior-1", None),
+    ):
+        taken.append(decision_record(taken, day(number), decision, champion=champion,
+                                     challenger=tried, reason="-"))  # fmt: skip
+    challengers = {number: challenger_as_of(taken, day(number)) for number in (7, 8, 14, 15, 22)}
+    assert challengers == {7: None, 8: "m/2", 14: "m/2", 15: None, 22: "m/3"}
