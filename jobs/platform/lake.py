@@ -14,6 +14,8 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,7 +28,7 @@ from jobs.catalog.types import Column, Table
 from jobs.platform.direct import nights_by_name
 from jobs.platform.errors import LakeError
 from jobs.platform.sizing import shuffle_pieces
-from jobs.platform.storage import delta_options, engine_address
+from jobs.platform.storage import STORE, delta_options, engine_address
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -388,6 +390,23 @@ class Lake:
         if not self.exists(name):
             return 0
         return pc.sum(files_of(self._open(name), first, last)["size_bytes"]).as_py() or 0
+
+    def night_files(self, name: str) -> dict[dt.date, list[tuple[str, int]]] | None:
+        """Files of each night, with their rows: for readers of plain Parquet, without an engine.
+
+        None where files alone do not tell the rows: in an object store, or where rows were deleted.
+        """
+        if self.path(name).startswith(STORE) or not self.exists(name):
+            return None
+        with readable_errors(f"table {name} in {self.root} can't be read"):
+            delta = self._open(name)
+            if delta.protocol().min_reader_version > 1:
+                return None
+            nights: dict[dt.date, list[tuple[str, int]]] = {}
+            for file in files_of(delta, None, None).to_pylist():
+                at = f"{self.path(name)}/{unquote(file['path'])}"
+                nights.setdefault(file["partition.date"], []).append((at, file["num_records"] or 0))
+            return nights
 
     def count(self, name: str, date: dt.date, first: dt.date | None = None) -> int:
         """Rows of one night, or of those from `first` on, from the statistics in the Delta log."""
