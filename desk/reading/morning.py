@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from desk.reading.store import Part, Store
+from jobs.catalog.checks import CHECK_POLICY
 from jobs.catalog.desk_tables import OVERTURNED, VETTED
 from jobs.catalog.enforcement import LADDER
-from jobs.catalog.checks import CHECK_POLICY
 from models.definitions import BENIGN
 
 #: Nights back from which an action may still hold: no rung or decision is given for longer.
@@ -46,6 +46,11 @@ class RungCount:
     taken: int
     expired: int
     lifted: int
+
+    @property
+    def moved(self) -> int:
+        """Accounts that were under it before and are under another action now."""
+        return self.before + self.taken - self.expired - self.lifted - self.in_force
 
 
 @dataclass(frozen=True)
