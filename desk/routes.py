@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from desk.page import Page
 from desk.pages import (
+    account,
     appeals,
     approvals,
     audit,
+    campaign,
     cases,
+    compare,
     decisions,
     mode,
+    morning,
     open_to_all,
+    search,
     sign_in,
-    unwritten,
 )
 
 PAGES: tuple[Page, ...] = (
@@ -24,5 +28,9 @@ PAGES: tuple[Page, ...] = (
     *appeals.ROUTES,
     *mode.ROUTES,
     *audit.ROUTES,
-    *unwritten.ROUTES,
+    *morning.ROUTES,
+    *campaign.ROUTES,
+    *account.ROUTES,
+    *search.ROUTES,
+    *compare.ROUTES,
 )
