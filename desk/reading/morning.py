@@ -8,9 +8,8 @@ from typing import Any
 
 from desk.reading.store import Part, Store
 from jobs.catalog.checks import CHECK_POLICY
-from jobs.catalog.desk_tables import OVERTURNED, VETTED
 from jobs.catalog.enforcement import LADDER
-from models.definitions import BENIGN
+from jobs.verdicts import CLEARING
 
 #: Nights back from which an action may still hold: no rung or decision is given for longer.
 HELD_NIGHTS = 60
@@ -213,7 +212,7 @@ with last_now as (
     from actions where date <= $before group by account_id
 ), lifted as (
     select distinct unnest(accounts) as account_id from decisions
-    where verdict in ($benign, $overturned, $vetted) and not needs_approval
+    where list_contains($clearing, verdict) and not needs_approval
 ), both_nights as (
     select account_id, l.account_id is not null as is_lifted,
         case when n.expires >= $night and l.account_id is null then n.action end as now,
@@ -239,7 +238,7 @@ def _rungs(store: Store, night: dt.date, before: dt.date | None) -> tuple[RungCo
                               night + _NEXT),
         },
         {"night": night, "before": before or night - _NEXT, "ladder": list(LADDER),
-         "benign": BENIGN, "overturned": OVERTURNED, "vetted": VETTED},
+         "clearing": list(CLEARING)},
     )  # fmt: skip
     found = {row["action"]: row for row in rows}
     return tuple(
