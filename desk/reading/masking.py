@@ -13,5 +13,4 @@ def masked(kind: str, token: str) -> str:
     """The first letters of a token; sampling settings in full, cut at 34 letters."""
     if kind in _IN_WORDS:
         return shown(token, 34)
-    text = shown(token, _LETTERS + 1)
-    return text if len(text) <= _LETTERS else text[:_LETTERS] + "…"
+    return shown(token, _LETTERS + 1)
