@@ -63,7 +63,7 @@ def nights_axis(axes: Axes, nights: Sequence[dt.date]) -> None:
 def amounts_axis(axes: Axes) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(4, min_n_ticks=2))
     axes.yaxis.set_major_formatter(FuncFormatter(counted))
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, axes.dataLim.y1 * 1.06 if axes.dataLim.y1 > 0 else 1)
     axes.yaxis.grid(True, color=LINE, linewidth=0.7)
     axes.set_axisbelow(True)
 

@@ -380,7 +380,7 @@ def binding(store: Store, of: Campaign) -> Binding:
     cells = np.array([carries[:, piece].mean(axis=1) for piece in pieces if len(piece)])
     return Binding(
         tokens, cells.T if len(cells) else np.zeros((len(tokens), 0)), of.accounts, first, of.date,
-        of.accounts - len(ids), _sets(carries),
+        max(of.accounts - len(ids), 0), _sets(carries),
     )  # fmt: skip
 
 
