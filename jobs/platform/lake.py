@@ -14,7 +14,6 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import pyarrow as pa
