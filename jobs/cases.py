@@ -157,10 +157,12 @@ def waiting(lake: Lake) -> list[dict[str, Any]]:
     nights = lake.nights("cases")
     if not nights:
         return []
-    scored = lake.nights("account_scores")
-    if scored[-1] > nights[-1]:
-        return []  # the last night had none
-    made = _since(lake, scored[-1])
+    # Every night that came to deciding has its policy, also one with nothing to look at; a night
+    # that failed before that leaves the cases of the night before.
+    decided = lake.nights("policies")
+    if decided and decided[-1] > nights[-1]:
+        return []
+    made = _since(lake, nights[-1])
     held = _claims(lake)
     cases = [
         case | held.get(case["subject"], _NOBODY)

@@ -40,6 +40,7 @@ def night(bare_lake, fill):
             {"campaign_id": row["campaign_id"], "account_id": row["account_id"]}
             for row in rows if row["campaign_id"]
         ])  # fmt: skip
+        fill(bare_lake, "policies", date, [{"version": "p", "text": ""}])
         cases.run(bare_lake, date)
         return {row["subject"]: row for row in bare_lake.rows("cases", date, date).to_pylist()}
 
@@ -74,6 +75,14 @@ def test_a_case_that_goes_on_waiting_keeps_its_first_night(night):
 def test_a_night_with_nothing_to_look_at_has_no_cases(night, bare_lake):
     night(*OPERATION)
     assert night(("slow", "c-1", "limit", None), date=NEXT) == {}
+    assert cases.waiting(bare_lake) == []
+
+
+def test_a_night_that_fails_leaves_the_cases_of_the_night_before(night, bare_lake, fill):
+    night(*OPERATION)
+    fill(bare_lake, "account_scores", NEXT, [{"account_id": "a0"}])  # stopped before deciding
+    assert [case["subject"] for case in cases.waiting(bare_lake)] == ["c-1"]
+    verdicts.record(bare_lake, verdict="benign", subject="c-1", by="ana", reason="a class")
     assert cases.waiting(bare_lake) == []
 
 
