@@ -11,6 +11,8 @@ from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from jobs.catalog.limit_policy import LimitPolicy, Promise, faults
+
 #: Actions in the contract's order, from the mildest to the hardest.
 LADDER = ("watch", "limit", "challenge", "review", "suspend")
 SHIPPED = Path(__file__).with_name("enforcement.toml")
@@ -101,6 +103,8 @@ class EnforcementPolicy:
     cool_down: CoolDown
     two_people: TwoPeople
     timing: Timing
+    limits: LimitPolicy
+    promises: tuple[Promise, ...]
     caps: tuple[Cap, ...] = ()
     allow_list: tuple[AllowListed, ...] = ()
     second_reviews: SecondReviews = SecondReviews()
@@ -262,6 +266,8 @@ def _hold_together(policy: EnforcementPolicy, text: str) -> None:
         value, most = getattr(policy.second_reviews, name), 1.0 if name == "share" else 0.9
         refuse_unless(0.0 <= value <= most, ("second_reviews", name),
                       f"{value:g} is not from 0 to {most:g}")  # fmt: skip
+    for where, why in faults(policy.limits, policy.promises, LADDER, PLANS):
+        raise _fault(text, where, why)
     for at, listed in enumerate(policy.allow_list):
         for name in ("subject", "reason", "owner"):
             refuse_unless(bool(getattr(listed, name).strip()), ("allow_list", at, name),

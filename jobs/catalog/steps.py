@@ -100,6 +100,17 @@ STEPS: tuple[Step, ...] = (
         after=("check_scored",),
     ),
     Step(
+        name="limits",
+        entry="jobs.limits:run",
+        about="Say what limited accounts, and campaigns as a whole, may send: from their own "
+        "history and the plan's promise, a step tighter or looser than the night before.",
+        # Its own tables of the night before: which step each was at.
+        reads=("enforcement_actions", "decisions", "account_scores", "account_daily", "accounts",
+               "campaigns", "campaign_members", "rate_limits", "campaign_budgets"),
+        writes=("rate_limits", "campaign_budgets"),
+        after=("decide",),
+    ),
+    Step(
         name="cases",
         entry="jobs.cases:run",
         about="Gather what waits for a person: an operation is one case, not 300 accounts.",
