@@ -21,6 +21,7 @@ from jobs.casework_cli import mode, verdict
 from jobs.catalog.steps import STEP_NAMES, STEPS, STOPPED_EXIT_CODE, step
 from jobs.corpus_cli import corpus
 from jobs.desk_cli import desk, desk_audit, desk_user
+from jobs.limits_cli import gateway_limits
 from jobs.options import CONTEXT, DAY, FOLDER, Commands, date_option, lake_option, landing_option
 from jobs.outputs_cli import export, notify
 from jobs.people_cli import appeal, explain, outcomes, reviews
@@ -307,6 +308,7 @@ cli.add_command(desk)
 cli.add_command(desk_user)
 cli.add_command(desk_audit)
 cli.add_command(policy)
+cli.add_command(gateway_limits)
 
 
 @cli.command()

@@ -37,12 +37,13 @@ def stepped(
     Returns:
         step (0: no limit any more), renewed_nights, quiet_nights; rows as given.
     """
-    new = before["step"].isna().to_numpy()
-    step = before["step"].fillna(1).to_numpy(np.int64)
+    known = before[["step", "renewed_nights", "quiet_nights"]].astype("float64")
+    new = known["step"].isna().to_numpy()
+    step = known["step"].fillna(1).to_numpy(np.int64)
     again = renewed.eq(True).to_numpy() & ~new
     quiet = renewed.eq(False).to_numpy() & ~new
-    held = before["renewed_nights"].fillna(0).to_numpy(np.int64)
-    paused = before["quiet_nights"].fillna(0).to_numpy(np.int64)
+    held = known["renewed_nights"].fillna(0).to_numpy(np.int64)
+    paused = known["quiet_nights"].fillna(0).to_numpy(np.int64)
     renewals = np.where(again, held + 1, np.where(quiet, 0, held))
     pauses = np.where(quiet, paused + 1, np.where(again, 0, paused))
     tighter = again & (renewals >= policy.tighten_nights)

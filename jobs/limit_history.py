@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 USUAL = ("usual_requests_a_day", "usual_requests_an_hour", "usual_tokens_a_day")
 _ASKED = tuple(f"asks_{marker.name}" for marker in MARKERS)
-_BUSIEST_HOUR = F.greatest(*(F.col(f"hour_{hour:02d}") for hour in range(24)))
-_TOKENS = F.col("input_tokens") + F.col("output_tokens")
+_BUSIEST_HOUR = f"greatest({', '.join(f'hour_{hour:02d}' for hour in range(24))})"
+_TOKENS = "input_tokens + output_tokens"
 
 
 def own(lake: Lake, date: dt.date, accounts: pd.DataFrame, policy: LimitPolicy) -> pd.DataFrame:
@@ -63,9 +63,7 @@ def of_plans(
         plan, USUAL, asks_<marker> (null where no prompt is known).
     """
     plans = lake.night("accounts", date).select("account_id", "plan")
-    left_out = lake.session.createDataFrame(
-        pa.table({"account_id": suspects}), "account_id string"
-    )
+    left_out = lake.session.createDataFrame(pa.table({"account_id": suspects}), "account_id string")
     days = _days(lake, date, policy.plan_days).join(left_out, "account_id", "left_anti")
     return _frame(
         days.join(plans, "account_id").where(F.col("plan").isNotNull()).groupBy("plan").agg(
@@ -106,7 +104,7 @@ def of_campaigns(
     days = (
         _days(lake, date, policy.budget_days).join(asked, "account_id")
         .groupBy("campaign_id", "date")
-        .agg(F.sum("requests").alias("requests"), F.sum(_TOKENS).alias("tokens"))
+        .agg(F.sum("requests").alias("requests"), F.sum(F.expr(_TOKENS)).alias("tokens"))
     )  # fmt: skip
     return _frame(
         days.groupBy("campaign_id").agg(
@@ -121,9 +119,9 @@ def _days(lake: Lake, date: dt.date, days: int) -> DataFrame:
 
 
 def _busy(policy: LimitPolicy) -> list[Column]:
-    amounts = (F.col("requests"), _BUSIEST_HOUR, _TOKENS)
+    amounts = ("requests", _BUSIEST_HOUR, _TOKENS)
     return [
-        F.percentile(amount, F.lit(policy.quantile)).alias(name)
+        F.percentile(F.expr(amount), F.lit(policy.quantile)).alias(name)
         for name, amount in zip(USUAL, amounts, strict=True)
     ]
 

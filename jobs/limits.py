@@ -76,19 +76,15 @@ def held_on(lake: Lake, date: dt.date, policy: EnforcementPolicy) -> pa.Table:
     columns = ["date", "account_id", "action", "campaign_id", "evidence", "expires", "mode",
                "decision_id"]  # fmt: skip
     rows = lake.rows("enforcement_actions", date - dt.timedelta(days=longest), date, columns)
-    latest = rows.group_by("account_id").aggregate([("date", "max")])
-    held = rows.join(latest, "account_id", join_type="inner") if rows.num_rows else rows
-    if rows.num_rows:
-        held = held.filter(pc.equal(held["date"], held["date_max"])).drop(["date_max"])
+    held = rows.sort_by([("account_id", "ascending"), ("date", "descending")])
+    ids = pc.dictionary_encode(held["account_id"].combine_chunks()).indices.to_numpy()
+    held = held.take(pa.array(np.flatnonzero(np.diff(ids, prepend=-1))))
     held = held.filter(pc.greater_equal(held["expires"], pa.scalar(date)))
     stands = standing(decisions_by(lake, date), date, policy)
     cleared = stands.filter(pc.is_in(stands["verdict"], value_set=pa.array(CLEARING)))
-    if cleared.num_rows and held.num_rows:
-        said = cleared.select(["account_id", "decided_on"])
-        held = held.join(said, "account_id", join_type="left outer")
-        gone = pc.fill_null(pc.less(held["date"], held["decided_on"]), False)
-        held = held.filter(pc.invert(gone)).drop(["decided_on"])
-    return held.sort_by("account_id")
+    at = pc.index_in(held["account_id"], value_set=cleared["account_id"].combine_chunks())
+    gone = pc.less(held["date"], cleared["decided_on"].combine_chunks().take(at.combine_chunks()))
+    return held.filter(pc.invert(pc.fill_null(gone, False)))
 
 
 def _limited(lake: Lake, date: dt.date, policy: EnforcementPolicy) -> pd.DataFrame:
@@ -361,4 +357,3 @@ def _arrow(rows: pd.DataFrame, table: Table, date: dt.date) -> pa.Table:
         [pa.array(named[field.name], field.type, from_pandas=True) for field in schema],
         schema=schema,
     )
-

@@ -145,7 +145,7 @@ def _run(world: LabWorld, out: Path, say: Callable[[str], None]) -> None:
         shutil.rmtree(landing / "labels", ignore_errors=True)
     simulated = time.perf_counter()
     with open_lake(Settings(lake=str(scratch / "lake"), landing=str(landing))) as lake:
-        _nights(lake, world, landing, say)
+        work_through(lake, world, landing, say)
         for name in JUDGED_TABLES:
             pq.write_table(lake.rows(name), out / f"{name}.parquet")
         segments = lake.rows("accounts", columns=["account_id", "plan", "signup_country", "date"])
@@ -163,7 +163,7 @@ def _run(world: LabWorld, out: Path, say: Callable[[str], None]) -> None:
     say(f"{world.name}: done in {sum(seconds.values()):.0f} s")
 
 
-def _nights(lake: Lake, world: LabWorld, landing: Path, say: Callable[[str], None]) -> None:
+def work_through(lake: Lake, world: LabWorld, landing: Path, say: Callable[[str], None]) -> None:
     """Warm-up nights are only ingested and rolled up; judged nights run every step but checks."""
     from jobs import campaigns, decide, features, ingest, rollup, score, train
 
