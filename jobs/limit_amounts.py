@@ -40,8 +40,8 @@ def stepped(
     known = before[["step", "renewed_nights", "quiet_nights"]].astype("float64")
     new = known["step"].isna().to_numpy()
     step = known["step"].fillna(1).to_numpy(np.int64)
-    again = renewed.eq(True).to_numpy() & ~new
-    quiet = renewed.eq(False).to_numpy() & ~new
+    again = renewed.fillna(False).to_numpy(bool) & ~new
+    quiet = ~renewed.fillna(True).to_numpy(bool) & ~new
     held = known["renewed_nights"].fillna(0).to_numpy(np.int64)
     paused = known["quiet_nights"].fillna(0).to_numpy(np.int64)
     renewals = np.where(again, held + 1, np.where(quiet, 0, held))
@@ -121,10 +121,10 @@ def shares(budget: pd.Series, floor: pd.Series, own: pd.Series, campaign: pd.Ser
         floor, own: of the account; whole numbers, 1 or more.
         campaign: which one.
     """
-    left = budget - floor.groupby(campaign).transform("sum")
-    weight = own / own.groupby(campaign).transform("sum")
-    # A hair is taken off, so that no sum of rounded parts is over what is left.
-    return floor + np.floor(left.clip(lower=0) * weight * (1 - 1e-9)).astype(np.int64)
+    left = (budget - floor.groupby(campaign).transform("sum")).clip(lower=0)
+    # Whole numbers of any size: doubles would round some sum over what is left.
+    part = left.astype(object) * own.astype(object) // own.groupby(campaign).transform("sum")
+    return floor + part.astype("int64")
 
 
 def by_window(day: pd.DataFrame, hour: pd.Series, promises: pd.DataFrame, policy: LimitPolicy

@@ -124,6 +124,7 @@ def _limited(lake: Lake, date: dt.date, policy: EnforcementPolicy) -> pd.DataFra
     kept = accounts[(accounts["step"] > 0) & ~over].copy()
     kept["verified"] = kept["verified_organization"]
     kept["mode"] = kept["mode"].fillna(OBSERVE)
+    kept[list(history.USUAL)] = kept[list(history.USUAL)].astype("float64")
     return kept.reset_index(drop=True)
 
 
@@ -162,7 +163,7 @@ def _with_history(
         # Without a single honest account of the plan the promise is all that is known.
         usual = accounts["account_id"].map(found[name]).astype("float64")
         usual = usual.fillna(plan.map(plans[name]).astype("float64")).fillna(0.0)
-        accounts[name] = accounts[name].astype("float64").where(~new, usual)
+        accounts[name] = accounts[name].where(~new, usual)
     kinds = pd.Series(np.where(has_own, OWN_HISTORY, PLAN_HISTORY), index=accounts.index)
     accounts["history"] = accounts["history"].where(~new, kinds)
     return accounts

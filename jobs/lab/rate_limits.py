@@ -15,23 +15,27 @@ import datetime as dt
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs import limits
 from jobs.catalog.enforcement import SHIPPED
+from jobs.catalog.enforcement_tables import ENFORCEMENT_ACTIONS
 from jobs.catalog.limit_tables import ALL
 from jobs.catalog.sketch import MARKERS
 from jobs.lab.nights import work_through
 from jobs.lab.worlds import LabWorld, hidden, settings
 from jobs.platform.errors import StillwatchError
-from jobs.platform.lake import Lake
+from jobs.platform.lake import Lake, arrow_schema
 from jobs.platform.settings import Settings
 from jobs.simulator import TACTICS
 
@@ -227,6 +231,23 @@ def replay(lake: Lake, truth: Path, folder: Path, nights: Sequence[dt.date],
            say: Callable[[str], None]) -> dict[str, dict[str, float]]:  # fmt: skip
     """Every way to limit on one world: its figures by name."""
     traffic = read_traffic(lake, truth, nights)
+    found = _each_way(lake, folder, nights, traffic)
+    middle = nights[len(nights) // 2 :]
+    with planted(lake, traffic, middle) as ids:
+        wronged = traffic.requests["account_id"].isin(ids) & (traffic.requests["day"] > middle[0])
+        some = Traffic(traffic.requests[wronged].reset_index(drop=True), middle[0])
+        for name, figures in _each_way(lake, folder, middle, some).items():
+            found[name] |= {
+                "planted": figures["honest"], "planted_refused": figures["honest_refused"]
+            }  # fmt: skip
+    for name, figures in found.items():
+        say(f"  {name}: {figures}")
+    return found
+
+
+def _each_way(
+    lake: Lake, folder: Path, nights: Sequence[dt.date], traffic: Traffic
+) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for name, changes in POLICIES.items():
         text = SHIPPED.read_text(encoding="utf-8")
@@ -240,22 +261,47 @@ def replay(lake: Lake, truth: Path, folder: Path, nights: Sequence[dt.date],
             limits.run(other, night)
         rows = other.rows("rate_limits", nights[0], nights[-1]).to_pandas(date_as_object=True)
         budgets = other.rows("campaign_budgets", nights[0], nights[-1])
-        budget_rows = budgets.to_pandas(date_as_object=True)
         if not found:
             for most in FIXED:
                 over = refused_by_fixed(traffic.requests, rows, most)
                 found[f"fixed, {most} requests a day"] = judged(traffic, over, rows)
-        over = refused(traffic.requests, rows, budget_rows)
+        over = refused(traffic.requests, rows, budgets.to_pandas(date_as_object=True))
         found[name] = judged(traffic, over, rows)
-        say(f"  {name}: {found[name]}")
     return found
+
+
+@contextmanager
+def planted(lake: Lake, traffic: Traffic, nights: Sequence[dt.date]) -> Iterator[list[str]]:
+    """Honest accounts, every 20th, that are limited by mistake from the first of the nights on, as
+    if each night renewed the evidence against them; their ids. Undone at the end."""
+    honest = traffic.requests.loc[traffic.requests["class"] == "benign", "account_id"]
+    ids = sorted(honest.unique())[::20]
+    before = {night: lake.rows("enforcement_actions", night, night) for night in nights}
+    schema = arrow_schema(ENFORCEMENT_ACTIONS)
+    try:
+        for night, rows in before.items():
+            mistaken = pa.Table.from_pylist([
+                dict.fromkeys(schema.names) | {
+                    "date": night, "account_id": one, "action": "limit", "reasons": [],
+                    "evidence": ["time", "identity"], "expires": night + dt.timedelta(days=7),
+                    "policy_version": "planted", "mode": "observe",
+                }
+                for one in ids
+            ], schema=schema)  # fmt: skip
+            others = rows.filter(pc.invert(pc.is_in(rows["account_id"], value_set=pa.array(ids))))
+            whole = pa.concat_tables([others.select(schema.names).cast(schema), mistaken])
+            lake.replace_night("enforcement_actions", night, whole)
+        yield ids
+    finally:
+        for night, rows in before.items():
+            lake.replace_night("enforcement_actions", night, rows)
 
 
 def table(worlds: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """All worlds together, in Markdown."""
     lines = [
         "| way | exchanges prevented, of those in force | of all | honest requests refused | of "
-        "all honest | resale refused |",
+        "all honest | refused of who is limited by mistake |",
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for way in next(iter(worlds.values())):
@@ -265,7 +311,7 @@ def table(worlds: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
             f"| {one['prevented'] / max(one['work'], 1):.1%} "
             f"| {one['honest_refused']:,.0f} of {one['honest']:,.0f} "
             f"| {one['honest_refused'] / max(one['honest'], 1):.1e} "
-            f"| {one['resale_refused'] / max(one['resale'], 1):.1%} |"
+            f"| {one['planted_refused'] / max(one['planted'], 1):.1%} |"
         )
     return "\n".join(lines)
 
