@@ -26,7 +26,14 @@ def _limit(name: str) -> Column:
                   unit=what, nullable=False, minimum=1)  # fmt: skip
 
 
-_STEP = Column("step", LONG, "How tight, from 1: a step of the policy.", nullable=False, minimum=1)
+_STEP = Column(
+    "step",
+    LONG,
+    "How tight, from 1: a step of the policy.",
+    unit="steps",
+    nullable=False,
+    minimum=1,
+)
 _RENEWED_NIGHTS = Column("renewed_nights", LONG, "Nights with renewed evidence since it last "
                          "changed its step.", unit="nights", nullable=False, minimum=0)  # fmt: skip
 _QUIET_NIGHTS = Column("quiet_nights", LONG, "Nights without renewed evidence, up to this one.",

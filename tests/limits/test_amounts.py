@@ -82,7 +82,7 @@ def account(step: int, history: str, day: float, hour: float = 5.0, tokens: floa
         (1, "plan", 40.0, 60),  # 1.5 busy days
         (2, "plan", 40.0, 30),
         (4, "plan", 40.0, 10),  # 6 by its step; the promise of credits
-        (4, "own", 40.0, 40),  # what it did before the evidence
+        (4, "own", 40.0, 50),  # 1.25 times what it did before the evidence
         (1, "own", 40.0, 60),
     ],
 )
