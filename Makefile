@@ -11,7 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Where an environment sets it, every process compiles 2,000 modules anew: 5 s of a small night's 15.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help install demo test check fix bench incident airflow docs prior lab clean
+.PHONY: help install demo test check fix bench incident desk airflow docs prior lab clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | awk -F'|' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ bench: install ## how fast, beside others; BENCH='--requests ...' for other size
 
 incident: install ## the reported case at full size, for hours; INCIDENT='--scale 0.1' for less
 	$(BIN)/python -m tests.bench.incident --out $(BUILD)/incident $(INCIDENT)
+
+desk: install ## the morning desk on the demo's lake: decide on what the last night found
+	@$(BIN)/stillwatch desk --lake $(BUILD)/demo/lake --port 8765 --demo-user
 
 airflow: install ## the DAGs in a running Airflow, on the demo's lake
 	@$(BIN)/python infra/airflow/local.py serve --home $(BUILD)/demo/airflow --landing $(BUILD)/demo/landing --lake $(BUILD)/demo/lake

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import click
 
+from jobs.catalog.steps import STEP_NAMES
 from jobs.platform.errors import StillwatchError
 from jobs.platform.lake import Lake
 from jobs.platform.settings import Settings
@@ -26,6 +27,8 @@ START = dt.date(2026, 5, 1)
 DAYS = 30
 ACCOUNTS = 6_000
 SEED = 7
+#: Where `make desk` serves the page on which people decide.
+DESK = "http://127.0.0.1:8765"
 
 
 @click.command()
@@ -42,8 +45,7 @@ def demo(folder: Path) -> None:
         _run(COMMAND, "simulate", "--out", str(landing), "--truth", str(truth), "--days",
              str(DAYS), "--accounts", str(ACCOUNTS), "--seed", str(SEED), "--start",
              START.isoformat())  # fmt: skip
-    done = set(Lake(settings).nights("enforcement_actions"))
-    done |= set(Lake(settings).nights("account_scores"))
+    done = _done(Lake(settings))
     left = [START + dt.timedelta(days=n) for n in range(DAYS - 1)]
     left = [date for date in left if date not in done]
     if left:
@@ -61,6 +63,16 @@ def demo(folder: Path) -> None:
     click.echo(f"\n{time.monotonic() - started:.0f} seconds in all.")
 
 
+def _done(lake: Lake) -> set[dt.date]:
+    """Nights that went through to their last step."""
+    if not lake.exists("run_log"):
+        return set()
+    log = lake.rows("run_log", columns=["date", "step", "outcome"]).to_pylist()
+    return {
+        row["date"] for row in log if row["step"] == STEP_NAMES[-1] and row["outcome"] == "done"
+    }
+
+
 def _where_next(folder: Path, lake: Path) -> None:
     here = Path.cwd()
     shown = lake.relative_to(here) if lake.is_relative_to(here) else lake
@@ -75,6 +87,7 @@ def _where_next(folder: Path, lake: Path) -> None:
         ("MLflow", f".venv/bin/mlflow ui --backend-store-uri sqlite:///{shown}/_mlflow/mlflow.db "
          "--port 5000"),
         ("Airflow", f"make airflow   (this run's tasks and logs are in {home}/airflow)"),
+        ("The desk", f"make desk   (then open {DESK} and sign in as it says)"),
     ):  # fmt: skip
         click.echo(f"  {what:<10} {how}")
 

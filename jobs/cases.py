@@ -26,6 +26,7 @@ from jobs.catalog.desk_tables import (
     REJECTED,
 )
 from jobs.catalog.enforcement import LADDER
+from jobs.plain_text import plain
 from jobs.platform.errors import StillwatchError
 from jobs.platform.lake import arrow_schema
 from jobs.platform.lock import sole_decider
@@ -229,13 +230,13 @@ def second_look(lake: Lake, subject: str, by: str, note: str) -> None:
     Raises:
         CaseError: no such case waits, or somebody else has it.
     """
-    _add(lake, subject, by, SECOND_LOOK, verdicts.plain(note, 500) or None)
+    _add(lake, subject, by, SECOND_LOOK, plain(note, 500) or None)
 
 
 def _add(lake: Lake, subject: str, by: str, event: str, note: str | None) -> None:
     with sole_decider(lake.settings.lake_root):
         case = next((case for case in waiting(lake) if case["subject"] == subject), None)
-        shown = verdicts.plain(subject, 80)
+        shown = plain(subject, 80)
         if case is None:
             raise CaseError(f"no case {shown!r} waits: it was decided on, or never was one")
         if event == RELEASED and case["claimed_by"] != by:

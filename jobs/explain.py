@@ -19,7 +19,7 @@ from jobs.catalog.enforcement import EnforcementPolicy, PolicyFault, parse_polic
 from jobs.catalog.features import FEATURES
 from jobs.catalog.figures import FIGURES, FIGURES_BY_NAME
 from jobs.catalog.tables import TABLES
-from jobs.ladder import RungState, rungs_of_account, rungs_of_campaign
+from jobs.ladder import RungState, Standing, rungs_of_account, rungs_of_campaign
 from jobs.plain_text import plain
 from jobs.platform.errors import StillwatchError
 from jobs.sharing import Link, Shared, links_of, shared_by
@@ -216,7 +216,11 @@ def _account(
         rungs=rungs_of_account(
             policy,
             {r["action"]: r["score"] for r in rows_if_there(lake, "thresholds", night, night)},
-            score, group, about, evidence, labels, night, action.get("action"),
+            Standing(
+                score["distillation_score"], score["resale_score"], frozenset(evidence),
+                group.get("score"), group.get("kind"), bool(about.get("verified_organization")),
+            ),
+            about, labels, night, action.get("action"),
         ) if score else [],
         links=links_of(lake, account, night),
         shared=shared_by(lake, account, night),

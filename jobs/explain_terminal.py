@@ -128,8 +128,8 @@ def _rungs(console: Console, told: Explained) -> None:
     rows = [
         {
             "rung": f"{rung.action}{' (in force)' if rung.in_force else ''}",
-            "holds": "; ".join(rung.holds),
-            "lacks": "; ".join(rung.lacks) or _nothing(rung),
+            "holds": "; ".join(rung.there),
+            "lacks": "; ".join(rung.lacking) or _nothing(rung),
             **({} if rung.accounts is None else
                {"accounts": rung.accounts, "proposed": rung.proposed}),
         }
@@ -139,7 +139,7 @@ def _rungs(console: Console, told: Explained) -> None:
 
 
 def _nothing(rung: RungState) -> str:
-    return "nothing; a person decides" if rung.person else "nothing"
+    return "nothing; a person decides" if rung.by_person else "nothing"
 
 
 def _shared(console: Console, told: Explained) -> None:

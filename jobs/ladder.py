@@ -1,6 +1,8 @@
-"""Which rung of the policy's ladder holds for an account or a campaign, and what the others lack.
+"""Which rung of the policy's ladder holds for one account, or would if its score or its evidence
+were other, and what the other rungs lack.
 
-Says in words what `decide` works out for all accounts at once; it decides nothing itself.
+The rules are those of `jobs.decide`, which works them out for all accounts at once; people look at
+them here, and nothing here acts on anybody.
 """
 
 from __future__ import annotations
@@ -12,98 +14,169 @@ from typing import Any
 
 from jobs.catalog.enforcement import LADDER, PERSON_DECIDES, EnforcementPolicy, Rung
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the policy looks at. `campaign_score` and `kind` are None outside any campaign."""
+
+    score: float
+    resale_score: float
+    families: frozenset[str]
+    campaign_score: float | None
+    kind: str | None
+    verified: bool
+
+
+@dataclass(frozen=True)
+class Need:
+    """What a rung needs: how it is, what is wanted, and whether that is enough."""
+
+    what: str
+    holds: bool
 
 
 @dataclass(frozen=True)
 class RungState:
-    """A rung: what holds of what it needs, and what it lacks; `person` where even then a person
-    has to decide. `accounts` and `proposed` count a campaign's members on it."""
+    """A rung and its needs; `by_person`: even then it is only proposed. `accounts` and `proposed`
+    count a campaign's members on it."""
 
     action: str
-    holds: list[str]
-    lacks: list[str]
-    person: bool
+    needs: tuple[Need, ...]
+    by_person: bool
     in_force: bool = False
     accounts: int | None = None
     proposed: int | None = None
+
+    @property
+    def holds(self) -> bool:
+        return all(need.holds for need in self.needs)
+
+    @property
+    def lacking(self) -> list[str]:
+        """What it lacks, in words."""
+        return [need.what for need in self.needs if not need.holds]
+
+    @property
+    def there(self) -> list[str]:
+        """What is there of what it needs, in words."""
+        return [need.what for need in self.needs if need.holds]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the policy would do, what it would propose to a person, None for nothing, and why.
+
+    Allow-lists, caps, holding back and what people decided before come after this.
+    """
+
+    action: str | None
+    proposed: str | None
+    rungs: tuple[RungState, ...]
+    because: str
+
+
+def what_if(
+    policy: EnforcementPolicy, thresholds: Mapping[str, float | None], standing: Standing
+) -> Answer:
+    """What the policy does with an account that stands so.
+
+    Args:
+        thresholds: action -> score from which on it is possible on the night, None for none; the
+            policy's floor where an action is missing.
+    """
+    rungs = tuple(rung_of(rung, thresholds, standing) for rung in policy.rungs)
+    watched = (
+        rungs[0].needs[0].holds or standing.resale_score >= policy.resale.watch_score
+    )  # fmt: skip
+    if standing.kind == "benign_group":
+        said = "its campaign is taken for an honest group: it is watched at most"
+        return Answer("watch" if watched else None, None, rungs, said)
+    if _resells(standing):
+        either = max(standing.score, standing.resale_score)
+        looked_at = (
+            either >= policy.resale.review_score
+            and not standing.verified
+            and len(standing.families) >= policy.families_needed
+        )
+        said = "it is taken for resale: a person looks, nothing is done by itself"
+        return Answer("review" if looked_at else "watch" if watched else None, None, rungs, said)
+    due = next((rung for rung in reversed(rungs) if rung.holds), None)
+    if due is None:
+        said = "no rung's needs all hold"
+        return Answer("watch" if watched else None, None, rungs, said)
+    if due.by_person:
+        said = f"all that {due.action} needs is there; a person decides, until then it is reviewed"
+        return Answer("review", due.action, rungs, said)
+    return Answer(due.action, None, rungs, f"all that {due.action} needs is there")
+
+
+def rung_of(rung: Rung, thresholds: Mapping[str, float | None], standing: Standing) -> RungState:
+    """A rung for an account that stands so."""
+    at = thresholds.get(rung.action, rung.floor)
+    is_at = f"score {standing.score:.3f}"
+    needs = [
+        Need(f"{is_at}: no score is high enough on this night", False)
+        if at is None
+        else Need(f"{is_at}, needed {at:.3f}", standing.score >= at)
+    ]
+    if rung.families:
+        n = len(standing.families)
+        needs.append(Need(f"{n} families of evidence, needed {rung.families}",
+                          n >= rung.families))  # fmt: skip
+    needs += _of_campaign(rung, standing.campaign_score, standing.kind)
+    if not rung.verified:
+        said = "a verified organization" if standing.verified else "not verified"
+        needs.append(Need(said, not standing.verified))
+    return RungState(rung.action, tuple(needs), rung.decided_by == PERSON_DECIDES)
+
+
+def _of_campaign(rung: Rung, score: float | None, kind: str | None) -> list[Need]:
+    needs = []
+    if rung.campaign_score > 0:
+        has = score or 0.0
+        needs.append(Need(f"campaign score {has:.3f}, needed {rung.campaign_score:.3f}",
+                          has >= rung.campaign_score))  # fmt: skip
+    if rung.kinds:
+        needs.append(Need(f"{kind or 'no campaign'}, needed {' or '.join(rung.kinds)}",
+                          kind in rung.kinds))  # fmt: skip
+    return needs
+
+
+def _resells(standing: Standing) -> bool:
+    return standing.kind == "resale" or standing.resale_score > standing.score
 
 
 def rungs_of_account(
     policy: EnforcementPolicy,
     thresholds: Mapping[str, float | None],
-    score: Row,
-    group: Row,
+    standing: Standing,
     about: Row,
-    evidence: Sequence[str],
     labels: Sequence[Row],
     night: dt.date,
     in_force: str | None,
 ) -> list[RungState]:
-    """The rungs for one account, mildest first.
+    """The rungs for one account, mildest first, with what keeps it from them whatever its score.
 
     Args:
-        thresholds: the night's rows of `thresholds`: action -> score, None where none is enough.
-        score, group, about: its rows of account_scores, campaigns and accounts, empty for none.
+        about: its row of accounts, empty for none.
         labels: what people said of it.
         in_force: the night's action, None for none.
     """
-    against = _against(policy, score, group, about, labels, night)
-    return [
-        replace(
-            _rung(rung, thresholds, score, group, about, evidence, against),
-            in_force=rung.action == in_force,
+    against = tuple(Need(why, False) for why in _against(policy, standing, about, labels, night))
+    states = []
+    for rung in policy.rungs:
+        state = rung_of(rung, thresholds, standing)
+        kept_from = against if rung.action != LADDER[0] else ()
+        states.append(
+            replace(state, needs=state.needs + kept_from, in_force=rung.action == in_force)
         )
-        for rung in policy.rungs
-    ]
-
-
-def _rung(
-    rung: Rung,
-    thresholds: Mapping[str, float | None],
-    score: Row,
-    group: Row,
-    about: Row,
-    evidence: Sequence[str],
-    against: Sequence[str],
-) -> RungState:
-    needs: list[tuple[bool, str]] = []
-    at = thresholds.get(rung.action, rung.floor)
-    value = score["distillation_score"]
-    if at is None:
-        needs.append((False, f"score {value:.3f}: no score is high enough on this night"))
-    else:
-        needs.append((value >= at, f"score {value:.3f}, needed {at:.3f}"))
-    if rung.families:
-        needs.append((len(evidence) >= rung.families,
-                      f"{len(evidence)} families of evidence, needed {rung.families}"))  # fmt: skip
-    if rung.campaign_score:
-        has = group.get("score") or 0.0
-        needs.append((has >= rung.campaign_score,
-                      f"campaign score {has:.3f}, needed {rung.campaign_score:.3f}"))  # fmt: skip
-    if rung.kinds:
-        kind = group.get("kind") or "no campaign"
-        needs.append((kind in rung.kinds, f"{kind}, needed {' or '.join(rung.kinds)}"))
-    if not rung.verified:
-        verified = bool(about.get("verified_organization"))
-        needs.append((not verified, "a verified organization" if verified else "not verified"))
-    above_watch = LADDER.index(rung.action) > 0
-    needs += [(False, why) for why in against if above_watch]
-    return RungState(
-        rung.action,
-        [said for holds, said in needs if holds],
-        [said for holds, said in needs if not holds],
-        rung.decided_by == PERSON_DECIDES,
-    )
+    return states
 
 
 def _against(
-    policy: EnforcementPolicy,
-    score: Row,
-    group: Row,
-    about: Row,
-    labels: Sequence[Row],
-    night: dt.date,
+    policy: EnforcementPolicy, standing: Standing, about: Row, labels: Sequence[Row], night: dt.date
 ) -> list[str]:
     """What keeps it from anything above `watch`, whatever the score."""
     said = []
@@ -111,13 +184,13 @@ def _against(
     for listed in policy.allow_list:
         if listed.subject in names and listed.expires >= night:
             said.append(f"allow-listed until {listed.expires}")
-    if group.get("kind") == "benign_group":
+    if standing.kind == "benign_group":
         said.append("its campaign is an honest group")
     if about.get("status") in ("suspended", "closed"):
         said.append(f"the account is {about['status']}")
     if labels and max(labels, key=lambda row: row["labelled_at"])["label"] == "benign":
         said.append("people last said benign")
-    if group.get("kind") == "resale" or score["resale_score"] > score["distillation_score"]:
+    if _resells(standing):
         said.append(f"it resells: review from a resale score of {policy.resale.review_score:g}, "
                     "nothing harder")  # fmt: skip
     return said
@@ -129,28 +202,18 @@ def rungs_of_campaign(
     """The rungs for a campaign: what it brings itself, and how many members are on each."""
     states = []
     for rung in policy.rungs:
-        needs: list[tuple[bool, str]] = []
+        needs = []
         if rung.families:
             n = len(group["evidence"])
-            needs.append((n >= rung.families,
-                          f"{n} families bind it, needed {rung.families}"))  # fmt: skip
-        if rung.campaign_score:
-            has = group["score"]
-            needs.append((has >= rung.campaign_score,
-                          f"score {has:.3f}, needed {rung.campaign_score:.3f}"))  # fmt: skip
-        if rung.kinds:
-            needs.append((group["kind"] in rung.kinds,
-                          f"{group['kind']}, needed {' or '.join(rung.kinds)}"))  # fmt: skip
+            needs.append(Need(f"{n} families bind it, needed {rung.families}",
+                              n >= rung.families))  # fmt: skip
+        needs += _of_campaign(rung, group["score"], group["kind"])
         on = sum(row["action"] == rung.action for row in actions)
         states.append(
             RungState(
-                rung.action,
-                [said for holds, said in needs if holds],
-                [said for holds, said in needs if not holds],
-                rung.decided_by == PERSON_DECIDES,
-                in_force=on > 0,
-                accounts=on,
+                rung.action, tuple(needs), rung.decided_by == PERSON_DECIDES,
+                in_force=on > 0, accounts=on,
                 proposed=sum(row.get("proposed") == rung.action for row in actions),
             )
-        )
+        )  # fmt: skip
     return states

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import unicodedata
 
-#: Control, format (bidirectional marks, zero width), surrogate, private use, unassigned, and line
-#: and paragraph separators.
-_UNSEEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
+#: Unicode's categories of what moves the cursor, ends a line, changes the direction of text or is
+#: not seen: control, format (bidirectional marks, zero width), surrogate, private use, and line and
+#: paragraph separators.
+UNSEEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")
+CUT = "…"
 MOST = 500
 
 
-def plain(text: object, most: int = MOST) -> str:
-    """One line of at most `most` characters, without what changes how a line is shown or read."""
+def plain(text: object, most: int = MOST, *, lines: bool = False) -> str:
+    """At most `most` characters without what changes how they are shown or read; on one line, but
+    where `lines` are to stay."""
     # A text of a megabyte need not be walked through to be cut short.
-    kept = "".join(" " if unicodedata.category(c) in _UNSEEN else c for c in str(text)[: 4 * most])
-    line = " ".join(kept.split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+    given = str(text)[: 4 * most]
+    parts = given.splitlines() if lines else [given]
+    spaced = "\n".join(" ".join(part.split()) for part in parts)
+    kept = "".join(c for c in spaced if c == "\n" or unicodedata.category(c) not in UNSEEN).strip()
+    return kept if len(kept) <= most else kept[: most - 1] + CUT
 
 
 def masked(token: object) -> str:
     """A token so that two are told apart, and none can be looked up by it."""
-    return plain(token, 64)[:6] + "…"
+    return plain(token, 64)[:6] + CUT

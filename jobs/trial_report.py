@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from jobs.catalog.enforcement import LADDER
+from jobs.plain_text import plain
 from jobs.policy_effects import Outcome, Reach
 from jobs.reports import terminal
-from jobs.verdicts import plain
 
 if TYPE_CHECKING:
     from jobs.policy_trial import Trial

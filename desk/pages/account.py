@@ -18,11 +18,11 @@ from desk.reading.masking import masked
 from desk.reading.of_request import night_or_404, page_of, reader_of
 from desk.reading.reader import LakeReader
 from desk.rendering import render, shown
-from desk.what_if import Standing, what_if
 from jobs import verdicts
 from jobs.catalog.enforcement import KINDS
 from jobs.catalog.policy import EVIDENCE_FAMILIES
 from jobs.catalog.tables import TABLES
+from jobs.ladder import Standing, what_if
 
 #: The table that has the rows behind a sentence, by what the sentence speaks of, first hit wins.
 _BEHIND = (

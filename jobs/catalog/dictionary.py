@@ -217,7 +217,7 @@ def _markers() -> str:
 def _policies() -> str:
     parts = [
         "## Policy\n\nThe numbers in force; each one's reason stands beside it in "
-        "`jobs/catalog/policy.py` and `jobs/catalog/checks.py`.\n",
+        "`jobs/catalog/enforcement.toml`, `policy.py` and `checks.py`.\n",
         f"Actions, mildest first: {', '.join(LADDER)}. Families of evidence: "
         f"{', '.join(EVIDENCE_FAMILIES)}.\n",
     ]
@@ -229,7 +229,11 @@ def _policies() -> str:
         parts.append(
             _rows(
                 ("Setting", "Value"),
-                ((f"`{f.name}`", _value(getattr(policy, f.name))) for f in fields(policy)),
+                (
+                    (f"`{f.name}`", _value(getattr(policy, f.name)))
+                    for f in fields(policy)
+                    if f.repr
+                ),
             )
         )
     return "\n".join(parts)  # fmt: skip

@@ -118,7 +118,7 @@ STEPS: tuple[Step, ...] = (
         reads=("enforcement_actions", "campaigns", "account_scores", "account_daily", "decisions",
                "cases"),
         writes=("cases",),
-        after=("decide",),
+        after=("limits",),
     ),
     Step(
         name="shadow",
@@ -130,7 +130,7 @@ STEPS: tuple[Step, ...] = (
                "model_decisions", "account_scores", "accounts", "labels", "decisions",
                "shadow_scores", "shadow_actions"),
         writes=("shadow_nights", "shadow_scores", "shadow_actions"),
-        after=("decide",),
+        after=("cases",),
     ),
 )  # fmt: skip
 

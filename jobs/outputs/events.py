@@ -19,7 +19,7 @@ from jobs.catalog.enforcement import LADDER
 from jobs.outputs.nights import Night
 from jobs.outputs.ocsf import counted, grouped_by_campaign
 from jobs.outputs.sending import Message
-from jobs.outputs.text import plain
+from jobs.plain_text import plain
 
 #: Bytes of a body: the specification recommends less than 20 kB.
 MOST_BYTES = 20_000

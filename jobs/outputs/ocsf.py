@@ -30,10 +30,10 @@ from jobs.outputs.text import (
     joined,
     json_objects,
     json_texts,
-    plain,
     plain_texts,
     text_bytes,
 )
+from jobs.plain_text import plain
 from jobs.platform.lake import Lake
 from jobs.platform.storage import Place
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from jobs.outputs.events import campaign_events, message_id, summary
 from jobs.outputs.nights import Night
 from jobs.outputs.sending import Message
-from jobs.outputs.text import plain
+from jobs.plain_text import plain
 
 #: Slack's limits: blocks of a message, characters of a section's text and of a header.
 MOST_BLOCKS, MOST_TEXT, MOST_HEADER = 50, 3_000, 150

@@ -15,10 +15,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: Characters that move the cursor, end a line, change the direction of text or are not seen:
-#: control, format, line and paragraph separators of Unicode.
-UNSEEN = r"[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]"
-_UNSEEN_CATEGORIES = ("Cc", "Cf", "Zl", "Zp")
+from jobs.plain_text import CUT, UNSEEN
+
+_UNSEEN_CLASS = "[" + "".join(rf"\p{{{category}}}" for category in UNSEEN) + "]"
 #: What spreadsheets take for the beginning of a formula, also full-width and small forms, which
 #: some of them turn into the plain ones (OWASP, "CSV Injection").
 FORMULA = "=+-@＝＋－＠﹦﹢﹣﹫−"
@@ -27,21 +26,13 @@ _SKIPPED = r"[\s\"\p{Z}]*"
 _FORMULA_CLASS = "[" + re.escape(FORMULA) + "]"
 #: Where a cell begins for a spreadsheet whose separator is the semicolon.
 _CELLS_AFTER = f"[;,]{_SKIPPED}"
-_CUT = "…"
-
-
-def plain(text: str, most: int) -> str:
-    """Text for people: without unseen characters, on one line, at most `most` characters."""
-    spaced = " ".join(text[: 4 * most].split())
-    kept = "".join(c for c in spaced if unicodedata.category(c) not in _UNSEEN_CATEGORIES)
-    return kept if len(kept) <= most else kept[: most - 1] + _CUT
 
 
 def plain_texts(texts: pa.Array, most: int) -> pa.Array:
-    """The same for a column."""
+    """`jobs.plain_text.plain` for a column."""
     spaced = pc.replace_substring_regex(pc.utf8_slice_codeunits(texts, 0, 4 * most), r"\s+", " ")
-    kept = pc.replace_substring_regex(spaced, UNSEEN, "")
-    cut = pc.binary_join_element_wise(pc.utf8_slice_codeunits(kept, 0, most - 1), _CUT, "")
+    kept = pc.replace_substring_regex(spaced, _UNSEEN_CLASS, "")
+    cut = pc.binary_join_element_wise(pc.utf8_slice_codeunits(kept, 0, most - 1), CUT, "")
     return pc.if_else(pc.greater(pc.utf8_length(kept), most), cut, kept)
 
 
@@ -124,7 +115,7 @@ def _escaped(texts: pa.Array) -> pa.Array:
             found = pc.replace_substring(found, character, _code(character))
         return found
 
-    return _where(texts, UNSEEN, rewritten)
+    return _where(texts, _UNSEEN_CLASS, rewritten)
 
 
 def _where(texts: pa.Array, pattern: str, rewritten: Any) -> pa.Array:
@@ -143,7 +134,7 @@ def _code(character: str) -> str:
 @cache
 def _unseen() -> frozenset[str]:
     every = map(chr, range(sys.maxunicode + 1))
-    return frozenset(c for c in every if unicodedata.category(c) in _UNSEEN_CATEGORIES)
+    return frozenset(c for c in every if unicodedata.category(c) in UNSEEN)
 
 
 # CSV

@@ -12,7 +12,6 @@ from jobs.verdicts.deciding import (
     VerdictError,
     members_of,
     next_night,
-    plain,
     record,
     set_mode,
 )
@@ -47,7 +46,6 @@ __all__ = [
     "mode_on",
     "next_night",
     "pending",
-    "plain",
     "record",
     "set_mode",
     "standing",

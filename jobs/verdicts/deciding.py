@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import unicodedata
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -15,6 +14,7 @@ from jobs.catalog import desk_tables as desk
 from jobs.catalog.desk_tables import DECISIONS, ENFORCEMENT_MODE
 from jobs.catalog.enforcement import LADDER, EnforcementPolicy
 from jobs.catalog.policy import EVIDENCE_FAMILIES
+from jobs.plain_text import plain
 from jobs.platform.errors import StillwatchError
 from jobs.platform.lake import Lake, arrow_schema
 from jobs.platform.lock import sole_decider
@@ -76,7 +76,7 @@ def record(
         DecidedAlready: somebody decided on the subject since `seen`.
         VerdictError: it can't be decided so; why.
     """
-    by, reason = plain(by, 200), plain(reason, LONGEST_REASON)
+    by, reason = plain(by, 200), plain(reason, LONGEST_REASON, lines=True)
     if verdict not in desk.VERDICTS:
         raise VerdictError(f"{verdict!r} is no verdict: {', '.join(desk.VERDICTS)}")
     if not by or not reason:
@@ -228,7 +228,7 @@ def set_mode(
     Raises:
         VerdictError: it is no mode, or nobody says who and why.
     """
-    by, reason = plain(by, 200), plain(reason, LONGEST_REASON)
+    by, reason = plain(by, 200), plain(reason, LONGEST_REASON, lines=True)
     if mode not in desk.MODES:
         raise VerdictError(f"{mode!r} is no mode: {' or '.join(desk.MODES)}")
     if not by or not reason:
@@ -255,12 +255,3 @@ def next_night(lake: Lake) -> dt.date:
     if not scored:
         raise VerdictError(f"no night has been scored on {lake.root}: run one first")
     return scored[-1] + dt.timedelta(days=1)
-
-
-def plain(text: str, most: int) -> str:
-    """Text of one person for another: no control or direction characters, at most so long."""
-    kept = "".join(
-        c for c in text[: 4 * most]
-        if c == "\n" or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
-    )  # fmt: skip
-    return kept.strip()[:most]

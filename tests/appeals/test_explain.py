@@ -63,13 +63,13 @@ def test_a_rung_says_what_holds_and_what_it_lacks(bare_lake: Lake, fill: Fill) -
     a_night(bare_lake, fill)
     rungs = {rung.action: rung for rung in explain(bare_lake, "a1").rungs}
     # The threshold of the night is higher than the policy's floor.
-    assert rungs["limit"].holds[0] == "score 0.700, needed 0.650"
-    assert rungs["limit"].lacks == []
+    assert rungs["limit"].there[0] == "score 0.700, needed 0.650"
+    assert rungs["limit"].lacking == []
     assert rungs["limit"].in_force
-    assert rungs["challenge"].lacks == ["score 0.700: no score is high enough on this night"]
-    assert rungs["suspend"].person
-    assert rungs["suspend"].lacks == [
-        "score 0.700, needed 0.970", "campaign score 0.400, needed 0.900",
+    assert rungs["challenge"].lacking == ["score 0.700: no score is high enough on this night"]
+    assert rungs["suspend"].by_person
+    assert rungs["suspend"].lacking == [
+        "score 0.700, needed 0.950", "campaign score 0.400, needed 0.900",
         "unknown, needed distillation",
     ]  # fmt: skip
 

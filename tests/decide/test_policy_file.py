@@ -28,7 +28,7 @@ def changed(old: str, new: str, nth: int = 0) -> str:
 
 def test_the_shipped_file_is_a_policy() -> None:
     assert tuple(rung.action for rung in POLICY.rungs) == LADDER
-    assert POLICY.version.startswith("2026-11-3+") and len(POLICY.version) == len("2026-11-3+") + 8
+    assert POLICY.version.startswith("2026-11-4+") and len(POLICY.version) == len("2026-11-4+") + 8
     assert POLICY.rung("suspend").decided_by == "person"
     assert POLICY.families_needed == 2
 

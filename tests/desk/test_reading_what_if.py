@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from desk.what_if import Standing, what_if
 from jobs.catalog.enforcement import POLICY
+from jobs.ladder import Standing, what_if
 
 TWO = frozenset({"content", "time"})
 

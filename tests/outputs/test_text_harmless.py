@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.outputs.formats import json_lines
-from jobs.outputs.text import csv_head, csv_lines, csv_value, plain, plain_texts, text_bytes
+from jobs.outputs.text import csv_head, csv_lines, csv_value, plain_texts, text_bytes
+from jobs.plain_text import plain
 
 FORMULA = "=+-@＝＋－＠﹦﹢﹣﹫"
 

@@ -82,7 +82,7 @@ def _outputs(name: str) -> bool:
 
 
 #: What the desk may ask of the jobs: modules that need no engine.
-DESK_ASKS = ("jobs.catalog", "jobs.platform", "jobs.cases", "jobs.verdicts")
+DESK_ASKS = ("jobs.catalog", "jobs.platform", "jobs.cases", "jobs.ladder", "jobs.verdicts")
 
 
 def _desk(name: str) -> bool:

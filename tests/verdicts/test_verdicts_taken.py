@@ -163,6 +163,8 @@ def test_the_mode_is_observe_until_somebody_says_otherwise(lake):
         verdicts.set_mode(lake, "enforce", "ana", "\x00")
 
 
-def test_text_of_people_is_kept_without_what_deceives_the_eye():
-    assert verdicts.plain(" a\x00b\u202ec\u200bd\ne ", 100) == "abcd\ne"
-    assert verdicts.plain("x" * 1_000_000, 50) == "x" * 50
+def test_a_reason_is_kept_without_what_deceives_the_eye(lake):
+    reason = " a\x00b\u202ec\u200bd\n  e " + "x" * 1_000_000
+    kept = record(lake, verdict="benign", subject="alone", by="ana\n\u202e", reason=reason)
+    assert kept["reason"].startswith("abcd\ne xx") and len(kept["reason"]) == 2_000
+    assert kept["decided_by"] == "ana"

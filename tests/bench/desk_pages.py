@@ -1,4 +1,4 @@
-"""How fast the desk is on a large lake: `python -m tests.bench.desk [--accounts N] [--lake DIR]`.
+"""How fast the desk is on a large lake: `python -m tests.bench.desk_pages [--accounts N]`.
 
 Makes a lake of N scored accounts and N/200 campaigns, the largest of 3,000 members, and asks the
 desk for its pages: cold, with a reader that has seen nothing, and warm, the page again with nothing
