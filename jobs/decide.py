@@ -298,13 +298,13 @@ def _allow_listed(policy: EnforcementPolicy, date: dt.date) -> Column:
 
 
 def _capped(wanted: DataFrame, cap: Cap) -> DataFrame:
-    """At most so many accounts with an action from the cap's on that had none before; the rest
-    get the cap's other action.
+    """At most so many accounts with one of the cap's actions that had none as hard before; the
+    rest get the cap's other action.
 
     The surest come first; among equals the account whose id sorts first, so that a re-run decides
     the same.
     """
-    new = _at_least("action", cap.at_least) & ~_at_least("before", cap.at_least)
+    new = F.col("action").isin(*cap.actions) & ~_at_least("before", cap.mildest)
     if cap.plans:
         of_kind = [F.col("plan").isin(*[p for p in cap.plans if p != VERIFIED])]
         if VERIFIED in cap.plans:

@@ -25,8 +25,10 @@ def changed(*changes):
 #: `limit` from 0.70 on.
 STRICTER = changed(("floor = 0.60", "floor = 0.70"))
 #: Two new actions a night, from `limit` on.
-CAPPED = changed(('at_least = "challenge"\naccounts = 5000\ninstead = "limit"',
-                  'at_least = "limit"\naccounts = 2\ninstead = "watch"'))  # fmt: skip
+CAPPED = changed((
+    'actions = ["challenge"]\naccounts = 5000\ninstead = "limit"',
+    'actions = ["limit", "challenge", "review"]\naccounts = 2\ninstead = "watch"',
+))  # fmt: skip
 
 
 def build(lake, fill):

@@ -60,10 +60,15 @@ class Resale:
 
 @dataclass(frozen=True)
 class Cap:
-    at_least: str
+    actions: tuple[str, ...]
     accounts: int
     instead: str
     plans: tuple[str, ...] = ()
+
+    @property
+    def mildest(self) -> str:
+        """Who had this or harder before is not new."""
+        return min(self.actions, key=LADDER.index)
 
 
 @dataclass(frozen=True)
@@ -246,14 +251,15 @@ def _hold_together(policy: EnforcementPolicy, text: str) -> None:
     )  # fmt: skip
     for at, cap in enumerate(policy.caps):
         here = ("caps", at)
-        for name in ("at_least", "instead"):
-            refuse_unless(getattr(cap, name) in LADDER, (*here, name),
-                          f"{getattr(cap, name)!r} is no action: {', '.join(LADDER)}")  # fmt: skip
+        for name, actions in (("actions", cap.actions), ("instead", (cap.instead,))):
+            refuse_unless(bool(actions) and set(actions) <= set(LADDER), (*here, name),
+                          f"of {', '.join(LADDER)}")  # fmt: skip
         refuse_unless(cap.accounts >= 0, (*here, "accounts"), "no fewer than none")
         refuse_unless(set(cap.plans) <= set(PLANS), (*here, "plans"), f"of {', '.join(PLANS)}")
         refuse_unless(
-            LADDER.index(cap.instead) < LADDER.index(cap.at_least) or cap.instead == "review",
-            (*here, "instead"), f"{cap.instead} is no milder than {cap.at_least}",
+            cap.instead not in cap.actions
+            and (LADDER.index(cap.instead) < LADDER.index(cap.mildest) or cap.instead == "review"),
+            (*here, "instead"), f"{cap.instead} is no milder than {cap.mildest}",
         )  # fmt: skip
     refuse_unless(policy.cool_down.days >= 0, ("cool_down", "days"), "no fewer than none")
     refuse_unless(policy.two_people.accounts_over >= 0, ("two_people", "accounts_over"),

@@ -186,7 +186,7 @@ def test_people_who_looked_and_found_nothing_are_believed(actions):
 
 
 def test_new_actions_are_capped_and_the_rest_get_a_milder_one(actions):
-    policy = dataclasses.replace(POLICY, caps=(Cap("challenge", 2, "limit"),))
+    policy = dataclasses.replace(POLICY, caps=(Cap(("challenge",), 1, "limit"),))
     found = actions(
         [account(name, score) for name, score in (
             ("a", 0.82), ("b", 0.83), ("c", 0.82), ("old", 0.81), ("expired", 0.80),
@@ -198,7 +198,7 @@ def test_new_actions_are_capped_and_the_rest_get_a_milder_one(actions):
         ],
         policy=policy,
     )  # fmt: skip
-    # The one for review is surest, then b, so a is over the cap; the expired one too.
+    # b is surest, so a is over the cap, and the expired one; a review is none of the cap's.
     assert of(found) == {
         "harder": "review", "b": "challenge", "a": "limit", "c": "challenge", "old": "challenge",
         "expired": "limit",
@@ -208,7 +208,7 @@ def test_new_actions_are_capped_and_the_rest_get_a_milder_one(actions):
 
 def test_a_cap_of_some_customers_leaves_others_alone(actions):
     policy = dataclasses.replace(
-        POLICY, caps=(Cap("limit", 1, "review", ("enterprise", "verified")),)
+        POLICY, caps=(Cap(("limit", "challenge"), 1, "review", ("enterprise", "verified")),)
     )
     found = actions(
         [account(name, score) for name, score in (

@@ -61,7 +61,7 @@ def test_an_allow_list_has_who_answers_for_it_and_until_when() -> None:
         (changed("expires_days = 7", "expires_days = 0"), "holds for a day or more"),
         (changed("expires_days = 7", "expires_days = 7\nfamilies = 1", 1), "on one clue"),
         (changed("expires_days = 14", "expires_days = true"), "True is not a whole number"),
-        (changed('instead = "limit"', 'instead = "ban"'), "'ban' is no action"),
+        (changed('instead = "limit"', 'instead = "ban"'), "of watch, limit, challenge"),
         (changed("accounts = 5000", "accounts = -1"), "no fewer than none"),
         (TEXT + '\n[[allow_list]]\nsubject = "org_1"\nreason = ""\nowner = "ana"\n'
          "expires = 2027-01-31\n", "say whom, why and who answers for it"),
