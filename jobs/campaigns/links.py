@@ -337,6 +337,10 @@ class Couples:
 
     def _count(self, couples: Ints) -> Ints:
         one, two = couples // self._tokens, couples % self._tokens
+        # Side by side those that are looked up in one place: a table of hundreds of millions
+        # does not fit a processor's memory.
+        order = np.argsort(two, kind="stable")
+        one, two = one[order], two[order]
         both = np.zeros(len(couples), np.int64)
 
         def look_up(part: slice) -> None:
@@ -345,7 +349,7 @@ class Couples:
             within = np.arange(len(couple)) - np.repeat(np.cumsum(length) - length, length)
             account = self._carried.indices[self._carried.indptr[one[part]][couple] + within]
             found = _among(two[part][couple] * self.accounts + account, self._incidences)
-            both[part] = np.bincount(couple[found], minlength=len(length))
+            both[order[part]] = np.bincount(couple[found], minlength=len(length))
 
         in_parts(look_up, len(couples))
         return both
