@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +27,8 @@ class Deciding:
     subject: str
     members: list[str]
     decisions: list[dict[str, Any]]
+    #: The last scored night: whose members these are.
+    night: dt.date | None = None
     families: tuple[str, ...] = EVIDENCE_FAMILIES
 
     @property
@@ -50,7 +53,8 @@ def deciding_on(request: Request, subject: str) -> Deciding:
     lake = lake_of(request)
     scored = lake.nights("account_scores")
     members = verdicts.members_of(lake, subject, scored[-1]) if scored else []
-    return Deciding(subject, members, verdicts.decisions_on(lake, subject))
+    decisions = verdicts.decisions_on(lake, subject)
+    return Deciding(subject, members, decisions, scored[-1] if scored else None)
 
 
 def open_appeals(decisions: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -173,7 +173,9 @@ def appeal_of(lake: Lake, account: str, action_date: dt.date | None = None) -> A
     every = decisions_by(lake, account, dt.date.max)
     record = replace(explain(lake, account, action["date"]), decisions=every)
     lifted = not holds or holds[0]["action"] != action["action"]
-    statement = _statement(lake, account, actions, at)
+    verdict = next((row["verdict"] for row in every
+                    if row["decision_id"] == action["decision_id"]), None)  # fmt: skip
+    statement = _statement(lake, account, actions, at, verdict)
     policy = rows_if_there(lake, "policies", action["date"], action["date"],
                            version=action["policy_version"])  # fmt: skip
     return Appeal(
@@ -207,23 +209,29 @@ def _chosen(actions: list[Row], account: str, date: dt.date | None) -> int:
     return wanted[-1]
 
 
-def _statement(lake: Lake, account: str, actions: list[Row], at: int) -> Statement:
+def _statement(
+    lake: Lake, account: str, actions: list[Row], at: int, verdict: str | None
+) -> Statement:  # fmt: skip
     action = actions[at]
     began = at
     while began and actions[began - 1]["action"] == action["action"] and (
         actions[began - 1]["expires"] >= actions[began]["date"]
     ):  # fmt: skip
         began -= 1
-    first = action["date"] - dt.timedelta(days=PERIOD_NIGHTS - 1)
-    daily = lake.rows("account_daily", first, action["date"], ["date", "requests"],
-                      only={"account_id": [account]})  # fmt: skip
-    sent = sorted((row["date"], row["requests"]) for row in daily.to_pylist())
+    # Renewed night by night on who sends nothing any more: then it is about what came before it.
+    for until in (action["date"], actions[began]["date"]):
+        first = until - dt.timedelta(days=PERIOD_NIGHTS - 1)
+        daily = lake.rows("account_daily", first, until, ["date", "requests"],
+                          only={"account_id": [account]})  # fmt: skip
+        sent = sorted((row["date"], row["requests"]) for row in daily.to_pylist())
+        if sent:
+            break
     nights = [night for night, _ in sent]
     settings = lake.settings
     return Statement(
         account_id=plain(account, 80),
         action=action["action"],
-        found=_found(lake, account, action),
+        found=_found(lake, account, action, verdict),
         first=nights[0] if nights else first,
         last=nights[-1] if nights else action["date"],
         requests=sum(requests for _, requests in sent),
@@ -245,7 +253,7 @@ def _statement(lake: Lake, account: str, actions: list[Row], at: int) -> Stateme
     )
 
 
-def _found(lake: Lake, account: str, action: Row) -> list[str]:
+def _found(lake: Lake, account: str, action: Row, verdict: str | None) -> list[str]:
     night = action["date"]
     only = {"account_id": [account]}
     scores = lake.rows("account_scores", night, night, only=only).to_pylist()
@@ -258,6 +266,9 @@ def _found(lake: Lake, account: str, action: Row) -> list[str]:
     resells = (group and group[0]["kind"] == "resale") or (
         scores and scores[0]["resale_score"] > scores[0]["distillation_score"]
     )
+    if verdict in ("distillation", "resale"):
+        # A person said which; the night may not know, or think otherwise.
+        resells = verdict == "resale"
     said = [FOUND[family].format(others=others) for family in FOUND if family in action["evidence"]]
     return [*said, PURPOSE["resale" if resells else "distillation"]]
 

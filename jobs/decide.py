@@ -154,17 +154,21 @@ def decided(
         "account_id", "organization_id", "plan", "status",
         F.coalesce("verified_organization", F.lit(False)).alias("verified"),
     )  # fmt: skip
-    # Who was decided on has a row on each night on which that holds, also if nothing is sent.
+    # Who was decided on has a row on each night on which that holds, also if nothing is sent; and
+    # so has what is lifted: who is suspended sends nothing.
     ordered = people.where(F.col("ordered").isNotNull()).select("account_id")
+    before = _before(earlier, date)
+    acted_on = before.where(_at_least("before", LIMIT)).select("account_id")
     judged = (
         scores.select("account_id", "distillation_score", "resale_score", "campaign_id", "reasons",
                       "evidence")
         .join(ordered, "account_id", "full")
+        .join(acted_on, "account_id", "full")
         .join(groups, "campaign_id", "left")
         .join(customers, "account_id", "left")
         .join(labels, "account_id", "left")
         .join(people, "account_id", "left")
-        .join(_before(earlier, date), "account_id", "left")
+        .join(before, "account_id", "left")
     )  # fmt: skip
     judged = _with_fresh_evidence(judged, policy, date)
     wanted = _with_rungs(judged, policy, scores_in_force, date)
@@ -304,7 +308,10 @@ def _capped(wanted: DataFrame, cap: Cap) -> DataFrame:
     The surest come first; among equals the account whose id sorts first, so that a re-run decides
     the same.
     """
-    new = F.col("action").isin(*cap.actions) & ~_at_least("before", cap.mildest)
+    # `review` ranks above most: who only got it in place of another action has had none yet.
+    instead_before = (F.col("before") == cap.instead) & (F.col("action") != cap.instead)
+    had = _at_least("before", cap.mildest) & ~F.coalesce(instead_before, F.lit(False))
+    new = F.col("action").isin(*cap.actions) & ~had
     if cap.plans:
         of_kind = [F.col("plan").isin(*[p for p in cap.plans if p != VERIFIED])]
         if VERIFIED in cap.plans:
@@ -323,7 +330,7 @@ def _capped(wanted: DataFrame, cap: Cap) -> DataFrame:
 
 def _held_back(wanted: DataFrame, policy: EnforcementPolicy, date: dt.date) -> DataFrame:
     """New actions wait, each account for as many nights as its id says, within the policy's window;
-    `watch` meanwhile."""
+    meanwhile a milder one that holds already goes on, else `watch`."""
     timing = policy.timing
     nothing = F.lit(None).cast("date")
     if not timing.hold_nights + timing.spread_nights or not timing.actions:
@@ -339,16 +346,20 @@ def _held_back(wanted: DataFrame, policy: EnforcementPolicy, date: dt.date) -> D
         wanted.withColumn("held_since", F.when(held, since))
         .withColumn("held_until", F.when(held, until))
         .withColumn("proposed", F.when(held, F.col("action")).otherwise(F.col("proposed")))
-        .withColumn("action", F.when(held, WATCH).otherwise(F.col("action")))
-    )
+        .withColumn("action", F.when(held, F.coalesce("before", F.lit(WATCH)))
+                    .otherwise(F.col("action")))
+    )  # fmt: skip
 
 
 def _as_people_said(wanted: DataFrame, date: dt.date) -> DataFrame:
     """What people ordered is done whatever the policy says; what they cleared is lifted, by a row
     of its own, since an action holds until a later one."""
-    ordered = F.col("ordered").isNotNull()
+    benign = F.coalesce("said", F.lit("")) == BENIGN
+    # An appeal may be won elsewhere: a label that landed since ends what people ordered.
+    freed = benign & F.coalesce(F.col("said_on") >= F.col("decided_on"), F.lit(False))
+    ordered = F.col("ordered").isNotNull() & ~freed
     # Cleared by a decision, or by a label that landed.
-    fine = F.col("cleared") | (F.coalesce("said", F.lit("")) == BENIGN)
+    fine = F.col("cleared") | benign
     lifting = ~ordered & fine & F.col("action").isNull() & _at_least("before", LIMIT)
     lifted = F.col("lifted")
     reasons = F.coalesce("reasons", F.array().cast("array<string>"))

@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 
 from jobs import limit_amounts as amounts
 from jobs import limit_history as history
-from jobs.catalog.desk_tables import OBSERVE
 from jobs.catalog.enforcement import EnforcementPolicy
 from jobs.catalog.limit_tables import (
     ALL,
@@ -35,7 +34,7 @@ from jobs.catalog.limit_tables import (
 from jobs.catalog.sketch import MARKERS
 from jobs.catalog.types import Table
 from jobs.platform.lake import arrow_schema
-from jobs.verdicts import CLEARING, decisions_by, standing
+from jobs.verdicts import CLEARING, decisions_by, mode_on, standing
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
@@ -73,7 +72,7 @@ def held_on(lake: Lake, date: dt.date, policy: EnforcementPolicy) -> pa.Table:
     next one, and by `jobs.verdicts.actions_in_force`.
     """
     longest = max(rung.expires_days for rung in policy.rungs)
-    columns = ["date", "account_id", "action", "campaign_id", "evidence", "expires", "mode",
+    columns = ["date", "account_id", "action", "campaign_id", "evidence", "expires",
                "decision_id"]  # fmt: skip
     rows = lake.rows("enforcement_actions", date - dt.timedelta(days=longest), date, columns)
     held = rows.sort_by([("account_id", "ascending"), ("date", "descending")])
@@ -123,7 +122,8 @@ def _limited(lake: Lake, date: dt.date, policy: EnforcementPolicy) -> pd.DataFra
     over = accounts["since"].isna() & (accounts["date"] <= earlier[-1]) if earlier else False
     kept = accounts[(accounts["step"] > 0) & ~over].copy()
     kept["verified"] = kept["verified_organization"]
-    kept["mode"] = kept["mode"].fillna(OBSERVE)
+    # That of tonight: what an earlier night wrote may have been under another.
+    kept["mode"] = mode_on(lake, date)
     kept[list(history.USUAL)] = kept[list(history.USUAL)].astype("float64")
     return kept.reset_index(drop=True)
 

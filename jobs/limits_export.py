@@ -11,6 +11,7 @@ service counts and refuses nothing.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +37,8 @@ DOMAIN, TOKENS_DOMAIN = "stillwatch", "stillwatch_tokens"
 _MOST = 2**32 - 1
 #: Characters of an id that goes into a descriptor: more is no id, and fills the service's cache.
 _LONGEST_ID = 512
+#: Longer than any limit lives without an action that renews it.
+_LOOKED_BACK = dt.timedelta(days=60)
 _UNITS = ("minute", "hour", "day")
 
 
@@ -68,7 +71,7 @@ def in_force(lake: Lake) -> GatewayLimits:
     # A night without a limited account leaves no rows, and that is what it says.
     if not nights or not lake.exists("rate_limits"):
         raise LakeError(f"no night has worked out limits in {lake.root}: run one first")
-    last = nights[-1]
+    last = _last_worked_out(lake, nights[-1])
     policy = lake.settings.enforcement_policy
     rows = lake.rows("rate_limits", last, last)
     actions = actions_in_force(lake)
@@ -90,6 +93,17 @@ def in_force(lake: Lake) -> GatewayLimits:
                    if counts.get(b["campaign_id"])],
         lifted=before - whole.num_rows,
     )  # fmt: skip
+
+
+def _last_worked_out(lake: Lake, scored: dt.date) -> dt.date:
+    """The last night whose limits were worked out, up to the last scored one: one that stopped
+    between the two must not leave everybody without a limit."""
+    done = set(lake.nights("rate_limits"))
+    if lake.exists("run_log"):
+        steps = lake.rows("run_log", scored - _LOOKED_BACK, scored, ["date", "step", "outcome"])
+        own = pc.and_(pc.equal(steps["step"], "limits"), pc.equal(steps["outcome"], "done"))
+        done |= set(steps.filter(own)["date"].to_pylist())
+    return max((night for night in done if night <= scored), default=scored)
 
 
 def as_json(limits: GatewayLimits) -> str:

@@ -37,6 +37,7 @@ def decide(request: Request) -> Response:
         expires=_day(field(request, "expires", "The last day", 10, needed=False)),
         evidence=form_of(request).getlist("evidence") or None,
         seen=field(request, "seen", "What you saw", 80, needed=False),
+        seen_night=_day(field(request, "night", "The night that you saw", 10, needed=False)),
     )
     note(request, decision=row["decision_id"], action=row["action"],
          accounts=len(row["accounts"]))  # fmt: skip

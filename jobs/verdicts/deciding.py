@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import unicodedata
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ from jobs.plain_text import plain
 from jobs.platform.errors import StillwatchError
 from jobs.platform.lake import Lake, arrow_schema
 from jobs.platform.lock import sole_decider
-from jobs.verdicts.standing import decisions_on, pending
+from jobs.verdicts.standing import decisions_by, decisions_on, latest_actions, pending
 
 #: Characters of a reason or a name that are kept: a page of text.
 LONGEST_REASON = 2_000
@@ -54,6 +55,7 @@ def record(
     evidence: Sequence[str] | None = None,
     answers: str | None = None,
     seen: str | None = None,
+    seen_night: dt.date | None = None,
     now: dt.datetime | None = None,
 ) -> dict[str, Any]:
     """Write a decision; returns its row.
@@ -70,6 +72,8 @@ def record(
         answers: the decision that is approved, rejected, overturned or upheld.
         seen: the last decision on the subject that the person saw, empty for none: another one
             since then is refused.
+        seen_night: the last scored night when they looked: once another was, members and evidence
+            are others, and it is refused.
         now: the moment; by the clock unless given.
 
     Raises:
@@ -83,8 +87,15 @@ def record(
         raise VerdictError("a decision needs who decides and a reason")
     _refuse_odd(verdict, action, expires, evidence, answers)
     policy = lake.settings.enforcement_policy
-    first = next_night(lake)
     with sole_decider(lake.settings.lake_root):
+        first = next_night(lake)
+        if seen_night is not None and seen_night != first - dt.timedelta(days=1):
+            raise VerdictError(
+                f"the night of {first - dt.timedelta(days=1)} was scored since you looked: members "
+                "and evidence may be others; look again"
+            )
+        if expires is not None and expires < first:
+            raise VerdictError(f"it would end on {expires}, before it counts: on {first} or later")
         earlier = decisions_on(lake, subject)
         last = earlier[-1] if earlier else None
         if seen is not None and last is not None and last["decision_id"] != seen:
@@ -94,7 +105,7 @@ def record(
         else:
             row = _about(lake, subject, accounts, first - dt.timedelta(days=1), evidence)
             row["answers"] = _answered(earlier, answers)
-            row["needs_approval"] = action == LADDER[-1] and _needs_two(lake, row, policy)
+            row["needs_approval"] = action == LADDER[-1] and _needs_two(lake, row, first, policy)
         row |= {
             "date": first,
             "decision_id": f"d-{uuid.uuid4().hex[:12]}",
@@ -155,10 +166,17 @@ def _about(
     columns = ["account_id", "campaign_id", "evidence"]
     scores = lake.rows("account_scores", night, night, [*columns, "model_version"])
     scores = scores.filter(pc.is_in(scores["account_id"], value_set=pa.array(accounts)))
-    acted = lake.rows("enforcement_actions", night, night, columns)
+    # What holds may be of a night long ago: who is suspended sends nothing, and no night scores it.
+    acted = latest_actions(lake, night)
     acted = acted.filter(pc.is_in(acted["account_id"], value_set=pa.array(accounts)))
-    against = {f for of in (scores, acted) for row in of["evidence"].to_pylist() for f in row}
+    against = {f for of in (scores, acted) for row in of["evidence"].to_pylist() for f in row or ()}
     campaigns = {c for of in (scores, acted) for c in of["campaign_id"].to_pylist() if c}
+    behind = set(acted["decision_id"].to_pylist()) - {None}
+    if behind:
+        made = decisions_by(lake, None)
+        made = made.filter(pc.is_in(made["decision_id"], value_set=pa.array(sorted(behind))))
+        against |= {family for of in made["evidence"].to_pylist() for family in of}
+        campaigns |= {campaign for of in made["campaigns"].to_pylist() for campaign in of}
     models = sorted(set(scores["model_version"].to_pylist()))
     return {
         "subject_kind": kind,
@@ -188,7 +206,9 @@ def _is_account(lake: Lake, name: str, night: dt.date) -> bool:
         known = lake.rows(table, night, night, ["account_id"])["account_id"]
         if pc.any(pc.equal(known, name)).as_py():
             return True
-    return False
+    # Gone from the snapshots since, as who was suspended may be: it can appeal all the same.
+    held = latest_actions(lake, night)["account_id"]
+    return bool(pc.any(pc.equal(held, name)).as_py())
 
 
 def _answered(earlier: list[dict[str, Any]], answers: str | None) -> str | None:
@@ -197,15 +217,57 @@ def _answered(earlier: list[dict[str, Any]], answers: str | None) -> str | None:
     return answers
 
 
-def _needs_two(lake: Lake, row: Mapping[str, Any], policy: EnforcementPolicy) -> bool:
-    if len(row["accounts"]) > policy.two_people.accounts_over:
+def _needs_two(
+    lake: Lake, row: Mapping[str, Any], first: dt.date, policy: EnforcementPolicy
+) -> bool:  # fmt: skip
+    together = {*row["accounts"], *_suspended_by_one(lake, row["campaigns"], first, policy)}
+    if len(together) > policy.two_people.accounts_over:
         return True
-    if not policy.two_people.verified_organization:
-        return False
-    people = lake.rows("accounts", row["night"], row["night"],
-                       ["account_id", "verified_organization"])  # fmt: skip
-    own = people.filter(pc.is_in(people["account_id"], value_set=pa.array(row["accounts"])))
-    return bool(pc.any(own["verified_organization"]).as_py())
+    return policy.two_people.verified_organization and _any_verified(lake, row)
+
+
+def _suspended_by_one(
+    lake: Lake, campaigns: Collection[str], first: dt.date, policy: EnforcementPolicy
+) -> set[str]:
+    """Accounts of the campaigns that were suspended lately without a second person: an operation
+    in parts is the same operation."""
+    since = first - dt.timedelta(days=policy.rung(LADDER[-1]).expires_days)
+    rows = decisions_by(lake, None)
+    rows = rows.filter(
+        pc.and_(pc.equal(rows["action"], LADDER[-1]), pc.invert(rows["needs_approval"]))
+    ).filter(pc.field("date") > pc.scalar(since))
+    return {
+        account
+        for row in rows.select(["accounts", "campaigns"]).to_pylist()
+        if set(row["campaigns"]) & set(campaigns)
+        for account in row["accounts"]
+    }
+
+
+def _any_verified(lake: Lake, row: Mapping[str, Any]) -> bool:
+    """Whether any of the accounts is a verified organization's, as the last night says that has
+    the account: a snapshot may be late."""
+    unknown = set(row["accounts"])
+    first = row["night"] - dt.timedelta(days=_MEMBERS_NIGHTS)
+    for day in reversed([n for n in lake.nights("accounts") if first <= n <= row["night"]]):
+        people = lake.rows("accounts", day, day, ["account_id", "verified_organization"])
+        own = people.filter(pc.is_in(people["account_id"], value_set=pa.array(sorted(unknown))))
+        if pc.any(own["verified_organization"]).as_py():
+            return True
+        unknown -= set(own["account_id"].to_pylist())
+        if not unknown:
+            break
+    return False
+
+
+def _same_person(one: str, other: str) -> bool:
+    """Whether two names may be one person's: the command takes any spelling, and who signs in both
+    ways has one name with `oidc:` before it and one without."""
+
+    def bare(name: str) -> str:
+        return unicodedata.normalize("NFKC", name).casefold().removeprefix("oidc:").strip()
+
+    return bare(one) == bare(other)
 
 
 def _second_word(lake: Lake, verdict: str, answers: str | None, by: str) -> dict[str, Any]:
@@ -213,7 +275,7 @@ def _second_word(lake: Lake, verdict: str, answers: str | None, by: str) -> dict
     first = waiting.get(answers or "")
     if first is None:
         raise VerdictError(f"decision {plain(answers or '', 80)!r} waits for nobody's approval")
-    if first["decided_by"] == by:
+    if _same_person(first["decided_by"], by):
         raise VerdictError(f"{by} took this decision: another person has to say {verdict}")
     kept = ("subject_kind", "subject", "accounts", "night", "evidence", "campaigns",
             "model_version")  # fmt: skip

@@ -58,12 +58,40 @@ def standing(decisions: pa.Table, date: dt.date, policy: EnforcementPolicy) -> p
         frame = pd.DataFrame([_stands(row, date, policy) for row in rows])
         frame = frame.explode("account_id").dropna(subset=["account_id"])
         frame = frame.sort_values(["account_id", "at", "decision_id"], kind="stable")
-        frame = frame.drop_duplicates("account_id", keep="last")
+        frame = _beside_vettings(frame.reset_index(drop=True), date)
         listed = frame.to_dict("list")
     else:
         listed = {name: [] for name in columns}
     schema = pa.schema(list(columns.items()))
     return pa.table({name: pa.array(listed[name], kind) for name, kind in columns.items()}, schema)
+
+
+def _beside_vettings(frame: pd.DataFrame, date: dt.date) -> pd.DataFrame:
+    """The last row of each account, and what a vetting after it leaves of the one before it.
+
+    A vetting lifts what was ordered before it, for good. What people cleared before it counts no
+    more while it stands than before, and as little as before once it has ended.
+    """
+    vettings = frame["verdict"] == desk.VETTED
+    found = frame[~vettings].drop_duplicates("account_id", keep="last").set_index("account_id")
+    last = frame[vettings].drop_duplicates("account_id", keep="last").set_index("account_id")
+    lifted = found.index[found.index.isin(last.index)]
+    lifted = lifted[(last.loc[lifted, "at"] > found.loc[lifted, "at"]).to_numpy()]
+    for name in ("action", "holds_until"):
+        found[name] = found[name].astype(object)
+        found.loc[lifted, name] = None
+    found.loc[lifted, "covers_until"] = found.loc[lifted, "decided_on"]
+    in_time = np.array([pd.isna(until) or until >= date for until in last["expires"]], bool)
+    latest = last.index.isin(lifted) | ~last.index.isin(found.index)
+    stands = last[in_time & latest]
+    cleared = found.index[found["verdict"].isin(CLEARING)].intersection(stands.index)
+    evidence = {name: sorted({*stands.at[name, "evidence"], *found.at[name, "evidence"]})
+                for name in cleared}  # fmt: skip
+    stands = stands.assign(
+        evidence=[evidence.get(name, row) for name, row in stands["evidence"].items()]
+    )
+    both = pd.concat([found[~found.index.isin(stands.index)], stands])
+    return both.sort_index().reset_index()
 
 
 def _counting(decisions: pa.Table, date: dt.date) -> list[dict[str, Any]]:
@@ -74,16 +102,21 @@ def _counting(decisions: pa.Table, date: dt.date) -> list[dict[str, Any]]:
         for row in sorted(rows, key=_moment)
         if row["verdict"] in (desk.APPROVED, desk.REJECTED)
     }
+    clearing = [row for row in rows if row["verdict"] in CLEARING]
     counting = []
     for row in rows:
         answer = answers.get(row["decision_id"])
         approved = answer is not None and answer["verdict"] == desk.APPROVED
         if row["verdict"] not in ABOUT_ACCOUNTS or (row["needs_approval"] and not approved):
             continue
-        if row["verdict"] == desk.VETTED and row["expires"] and row["expires"] < date:
-            continue
         at = max(row["decided_at"], answer["decided_at"]) if answer else row["decided_at"]
         first = max(row["date"], answer["date"]) if answer else row["date"]
+        if answer is not None and approved:
+            # Whom people cleared while it waited, they did not mean to.
+            since = [other["accounts"] for other in clearing
+                     if _moment(row) < _moment(other) <= _moment(answer)]  # fmt: skip
+            freed = {account for of in since for account in of}
+            row = row | {"accounts": [name for name in row["accounts"] if name not in freed]}
         counting.append(row | {"at": at, "date": first, "persons": 2 if approved else 1})
     return counting
 
@@ -109,6 +142,7 @@ def _stands(row: dict[str, Any], date: dt.date, policy: EnforcementPolicy) -> di
         "covers_until": holds or until(policy.cool_down.days),
         "evidence": row["evidence"],
         "campaigns": row["campaigns"],
+        "expires": row["expires"],
         "confidence": TWO_PERSONS
         if row["persons"] == 2 or row["verdict"] == desk.OVERTURNED
         else ONE_PERSON,
@@ -184,11 +218,8 @@ def actions_in_force(lake: Lake, date: dt.date | None = None) -> pa.Table:
     last = date or (scored[-1] if scored else None)
     if last is None:
         return lake.rows("enforcement_actions")
-    longest = max(rung.expires_days for rung in policy.rungs)
-    held = lake.rows("enforcement_actions", last - dt.timedelta(days=longest), last)
-    held = held.sort_by([("account_id", "ascending"), ("date", "descending")])
-    held = held.take(_first_of_each(held["account_id"]))
-    held = held.filter(pc.greater_equal(held["expires"], pa.scalar(last)))
+    latest = _latest_rows(lake, last)
+    held = latest.filter(pc.greater_equal(latest["expires"], pa.scalar(last)))
     if date is not None and scored and date < scored[-1]:
         return held
     tomorrow = last + dt.timedelta(days=1)
@@ -197,7 +228,7 @@ def actions_in_force(lake: Lake, date: dt.date | None = None) -> pa.Table:
         held.column_names.index("mode"), "mode", pa.array([mode] * held.num_rows, pa.string())
     )
     stands = standing(decisions_by(lake, tomorrow), tomorrow, policy)
-    stands = stands.filter(pc.equal(stands["decided_on"], pa.scalar(tomorrow)))
+    stands = stands.filter(_after_its_row(lake, stands, latest, last))
     if not stands.num_rows:
         return held
     changed = pc.or_(
@@ -221,6 +252,32 @@ def actions_in_force(lake: Lake, date: dt.date | None = None) -> pa.Table:
     return pa.concat_tables([
         held.filter(pc.invert(decided)), pa.Table.from_pylist(ordered, schema=held.schema)
     ]).sort_by("account_id")  # fmt: skip
+
+
+def latest_actions(lake: Lake, night: dt.date) -> pa.Table:
+    """Each account's latest action up to a night that holds on it still, as the nights wrote it."""
+    latest = _latest_rows(lake, night)
+    return latest.filter(pc.greater_equal(latest["expires"], pa.scalar(night)))
+
+
+def _latest_rows(lake: Lake, night: dt.date) -> pa.Table:
+    """Each account's latest action up to a night, whether it holds or not, by account."""
+    longest = max(rung.expires_days for rung in lake.settings.enforcement_policy.rungs)
+    rows = lake.rows("enforcement_actions", night - dt.timedelta(days=longest), night)
+    rows = rows.sort_by([("account_id", "ascending"), ("date", "descending")])
+    return rows.take(_first_of_each(rows["account_id"]))
+
+
+def _after_its_row(
+    lake: Lake, stands: pa.Table, latest: pa.Table, last: dt.date
+) -> pa.ChunkedArray:  # fmt: skip
+    """Whether each decision counts from later on than the account's last row of actions, or than
+    the last night decided where it has none: a night may stop between its scores and `decide`."""
+    decided = [night for night in lake.nights("thresholds") if night <= last]
+    otherwise = pa.scalar(decided[-1] if decided else dt.date.min, pa.date32())
+    at = pc.index_in(stands["account_id"], value_set=latest["account_id"].combine_chunks())
+    rows = pc.fill_null(latest["date"].take(at), otherwise)
+    return pc.greater(stands["decided_on"], rows)
 
 
 def _first_of_each(keys: pa.ChunkedArray) -> pa.Array:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from jobs.appeals import FOUND, appeal_of
+from jobs.appeals import FOUND, PURPOSE, appeal_of
 from jobs.catalog.dsa import faults_of
 from jobs.platform.errors import StillwatchError
 from jobs.platform.lake import Lake
@@ -167,3 +167,27 @@ def test_nothing_of_others_or_of_detectors_is_given_away(
     assert len(made.statement.named) <= 1
     assert made.restriction is not None
     assert faults_of(made.restriction) == []
+
+
+def test_who_was_suspended_long_ago_is_told_what_it_was_suspended_for(
+    bare_lake: Lake, fill: Fill
+) -> None:
+    acted_on(bare_lake, fill, action="suspend", decision_id="d-1", expires=dt.date(2026, 7, 1))
+    fill(bare_lake, "decisions", NIGHT, [
+        {"decision_id": "d-1", "verdict": "resale", "subject": "acct_own", "action": "suspend",
+         "subject_kind": "account", "accounts": ["acct_own"], "night": NIGHT,
+         "needs_approval": False}
+    ])  # fmt: skip
+    # It sends nothing since: the row is renewed by the decision alone, night after night.
+    for back in range(5, 40):
+        fill(bare_lake, "enforcement_actions", NIGHT + dt.timedelta(days=back - 3), [
+            {"account_id": "acct_own", "action": "suspend", "campaign_id": None,
+             "evidence": ["content", "identity"], "expires": dt.date(2026, 7, 1),
+             "mode": "enforce", "decision_id": "d-1"}
+        ])  # fmt: skip
+    last = NIGHT + dt.timedelta(days=36)
+    fill(bare_lake, "account_scores", last, [{"account_id": "acct_other"}])
+    made = appeal_of(bare_lake, "acct_own").statement
+    assert made.found[-1] == PURPOSE["resale"]
+    assert (made.requests, made.first, made.last) == (5, NIGHT, NIGHT)
+    assert [r.request_id for r in made.named] == ["req_3_2"]

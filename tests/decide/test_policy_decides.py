@@ -12,6 +12,7 @@ from jobs import decide
 from jobs.catalog.enforcement import POLICY, AllowListed, Cap, Timing
 
 NIGHT = dt.date(2026, 5, 20)
+DAY = dt.timedelta(days=1)
 TWO = ["infrastructure", "content"]
 
 SCORES = """account_id string, distillation_score double, resale_score double,
@@ -341,3 +342,38 @@ def test_the_last_label_known_by_the_night_counts(lake, fill):
     rows = decide.latest_labels(lake, NIGHT).to_pylist()
     assert {row["account_id"]: row["said"] for row in rows} == {"a": "benign", "b": "benign"}
     assert {row["said_on"] for row in rows} == {dt.date(2026, 5, 9), dt.date(2026, 5, 1)}
+
+
+def test_who_was_over_a_cap_last_night_counts_as_new_tonight(actions):
+    policy = dataclasses.replace(
+        POLICY, caps=(Cap(("limit",), 1, "review", ("enterprise",)),), timing=Timing((), 0, 0)
+    )
+    scores = [account("a", 0.70), account("b", 0.70), account("c", 0.70), account("d", 0.70)]
+    accounts = [(row[0], None, "active", False, "enterprise") for row in scores]
+    first = actions(scores, accounts=accounts, policy=policy)
+    assert of(first) == {"a": "limit", "b": "review", "c": "review", "d": "review"}
+    earlier = [(NIGHT - DAY, name, row["action"], row["expires"], None)
+               for name, row in first.items()]  # fmt: skip
+    second = actions(scores, accounts=accounts, policy=policy, earlier=earlier)
+    # One more of them, and not all that were kept back.
+    assert of(second) == {"a": "limit", "b": "limit", "c": "review", "d": "review"}
+
+
+def test_what_holds_is_not_lifted_while_something_harder_is_held_back(actions):
+    policy = dataclasses.replace(POLICY, timing=Timing(("challenge",), 2, 0))
+    earlier = [(NIGHT - DAY, "a", "limit", NIGHT + DAY, None)]
+    found = actions([account("a", 0.85), account("b", 0.85)], policy=policy, earlier=earlier)
+    assert of(found) == {"a": "limit", "b": "watch"}
+    assert {row["proposed"] for row in found.values()} == {"challenge"}
+
+
+def test_a_label_that_landed_after_a_persons_order_ends_it(actions):
+    ordered = {"account": "a", "verdict": "distillation", "ordered": "suspend",
+               "until": NIGHT + 9 * DAY, "on": NIGHT - 3 * DAY}  # fmt: skip
+    earlier = [(NIGHT - DAY, "a", "suspend", NIGHT + 9 * DAY, None)]
+    before = ("a", "benign", NIGHT - 5 * DAY)
+    found = actions([account("a", 0.97)], people=[ordered], labels=[before], earlier=earlier)
+    assert of(found) == {"a": "suspend"}
+    after = ("a", "benign", NIGHT - DAY)
+    found = actions([account("a", 0.97)], people=[ordered], labels=[after], earlier=earlier)
+    assert (found["a"]["action"], found["a"]["expires"]) == ("watch", NIGHT)

@@ -209,3 +209,14 @@ def test_a_night_run_again_is_judged_by_its_last_run(
              for r in run_log(night)]  # fmt: skip
     fill(worked, "run_log", night, run_log(night, failed="decide") + later)
     assert "every step done" in as_role("read").get("/queue").text
+
+
+def test_a_decision_on_a_night_that_is_not_the_last_any_more_is_refused(
+    as_role: Callable[..., Browser], worked: Any
+) -> None:
+    ana = as_role("decide", "ana")
+    assert 'name="night" value="2026-05-03"' in ana.get("/campaign/c1").text
+    answer = ana.send("/decide", subject="c1", seen="", night="2026-05-02", **BENIGN)
+    assert answer.status_code == 400 and "since you looked" in answer.text
+    assert decisions(worked) == []
+    assert ana.send("/decide", subject="c1", seen="", night="2026-05-03", **BENIGN).is_redirect

@@ -178,3 +178,21 @@ def test_a_lake_without_limits_and_a_place_that_cannot_be_written_are_said(
     wrong = ["--lake", bare_lake.root, "--to", str(tmp_path / "file" / "x.yaml")]
     done = CliRunner().invoke(cli, ["gateway-limits", *wrong])
     assert done.exit_code == 1 and "can't be written" in str(done.exception)
+
+
+def test_a_night_that_stops_before_its_limits_leaves_those_of_the_night_before(
+    bare_lake: Lake, fill: Fill
+) -> None:
+    placed(bare_lake, fill, [row("a1")], [])
+    done = {"step": "limits", "outcome": "done"}
+    fill(bare_lake, "run_log", NIGHT, [done])
+    after = NIGHT + dt.timedelta(days=1)
+    fill(bare_lake, "account_scores", after, [{"account_id": "a1"}])
+    fill(bare_lake, "run_log", after, [done | {"outcome": "failed"}])
+    limits = export.in_force(bare_lake)
+    assert [one["account_id"] for one in limits.accounts] == ["a1"]
+    assert (limits.night, limits.lifted) == (NIGHT.isoformat(), 0)
+    # Worked out, and nobody is limited: that is what it says.
+    fill(bare_lake, "run_log", after, [done])
+    limits = export.in_force(bare_lake)
+    assert (limits.night, limits.accounts) == (after.isoformat(), [])

@@ -195,3 +195,12 @@ def test_a_night_without_actions_has_no_limits(lake: Lake, fill: Fill) -> None:
     fill(lake, "account_scores", FIRST, [{"account_id": "a"}])
     assert limits_on(lake, FIRST) == {}
     assert lake.rows("campaign_budgets", FIRST, FIRST).num_rows == 0
+
+
+def test_limits_go_by_the_mode_of_their_night_and_not_of_the_actions(met: Lake, fill: Fill) -> None:
+    fill(met, "enforcement_actions", FIRST, [acted("old", mode="enforce")])
+    fill(met, "enforcement_mode", FIRST, [{"mode": "enforce"}])
+    assert limits_on(met, FIRST)["old", "all"]["mode"] == "enforce"
+    fill(met, "enforcement_mode", FIRST + DAY, [{"mode": "observe"}])
+    people(met, fill, FIRST + DAY, "old")
+    assert limits_on(met, FIRST + DAY)["old", "all"]["mode"] == "observe"

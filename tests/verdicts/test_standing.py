@@ -74,6 +74,30 @@ def test_a_vetting_ends_on_its_day_and_what_was_decided_before_stands_again() ->
     assert stands(*rows, on=16)["a"]["verdict"] == "benign"
 
 
+def test_an_action_that_a_vetting_lifted_does_not_come_back_when_the_vetting_ends() -> None:
+    rows = [
+        row("d-1", 8, "distillation", "a", "b", action="suspend"),
+        row("d-2", 9, "vetted", "a", expires=day(15)),
+    ]
+    found = stands(*rows, on=16)
+    assert (found["a"]["verdict"], found["a"]["action"]) == ("distillation", None)
+    assert found["b"]["action"] == "suspend"
+    again = row("d-3", 17, "distillation", "a", action="limit")
+    assert stands(*rows, again, on=17)["a"]["action"] == "limit"
+
+
+def test_a_vetting_does_not_make_what_was_cleared_count_again() -> None:
+    rows = [
+        row("d-1", 8, "benign", "a"),
+        row("d-2", 9, "vetted", "a", expires=day(15), evidence=["identity"]),
+    ]
+    assert set(stands(*rows, on=10)["a"]["evidence"]) == {"content", "identity", "time"}
+    assert set(stands(*rows, on=16)["a"]["evidence"]) == {"content", "time"}
+    guilty = row("d-0", 7, "distillation", "b")
+    rows = [guilty, row("d-2", 9, "vetted", "b", expires=day(15), evidence=["identity"])]
+    assert stands(*rows, on=10)["b"]["evidence"] == ["identity"]
+
+
 def test_decisions_make_labels_of_their_night_with_their_weight() -> None:
     decisions = pa.Table.from_pylist(
         [

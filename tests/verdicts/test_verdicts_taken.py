@@ -68,6 +68,8 @@ def test_members_of_a_campaign_that_is_gone_are_those_of_its_last_night(lake, fi
         ({"verdict": "benign", "action": "limit"}, "not with benign"),
         ({"verdict": "distillation", "action": "ban"}, "'ban' is no action"),
         ({"verdict": "vetted"}, "a vetting needs a date"),
+        ({"verdict": "vetted", "expires": NIGHT}, "it would end on 2026-05-20, before it counts"),
+        ({"verdict": "distillation", "action": "suspend", "expires": NIGHT}, "before it counts"),
         ({"verdict": "vetted", "expires": NEXT, "evidence": ["odour"]}, "no family of evidence"),
         ({"verdict": "benign", "subject": "nobody"}, "no campaign or account 'nobody'"),
         ({"verdict": "benign", "accounts": ["alone"]}, "alone is no member of c-1"),
@@ -168,3 +170,76 @@ def test_a_reason_is_kept_without_what_deceives_the_eye(lake):
     kept = record(lake, verdict="benign", subject="alone", by="ana\n\u202e", reason=reason)
     assert kept["reason"].startswith("abcd\ne xx") and len(kept["reason"]) == 2_000
     assert kept["decided_by"] == "ana"
+
+
+@pytest.fixture
+def operation(bare_lake, fill):
+    """A campaign of 60: more than one person may suspend (50)."""
+    members = [{"account_id": f"m{n:02}", "campaign_id": "c-9"} for n in range(60)]
+    fill(bare_lake, "account_scores", NIGHT, [m | {"evidence": ["time"]} for m in members])
+    fill(bare_lake, "campaign_members", NIGHT, members)
+    fill(bare_lake, "accounts", NIGHT, [
+        {"account_id": m["account_id"], "verified_organization": False} for m in members
+    ])  # fmt: skip
+    return bare_lake
+
+
+def test_an_operation_is_not_suspended_by_one_person_part_by_part(operation):
+    names = [f"m{n:02}" for n in range(60)]
+    suspend = {"verdict": "distillation", "action": "suspend", "subject": "c-9"}
+    assert not say(operation, **suspend, accounts=names[:40])["needs_approval"]
+    assert not say(operation, **suspend, accounts=names[:40])["needs_approval"]  # the same again
+    assert not say(operation, **{**suspend, "subject": "m40"})["needs_approval"]
+    rest = say(operation, **suspend, accounts=names[41:])
+    assert rest["needs_approval"]
+    one = {name: value for name, value in suspend.items() if name != "subject"}
+    for name in names[41:50]:
+        assert not say(operation, subject=name, **one)["needs_approval"], name
+    assert say(operation, subject="m50", **one)["needs_approval"]
+    # What two people agreed on counts no more.
+    say(operation, "approved", by="ben", answers=rest["decision_id"])
+    assert len(in_force(operation)) == 60
+
+
+def test_an_organization_that_nobody_knows_takes_two_people(lake, fill):
+    fill(lake, "account_scores", NEXT, [{"account_id": "a"}, {"account_id": "firm"}])
+    # The night's accounts did not arrive: whether it is verified stands on the night before.
+    assert say(lake, "distillation", "firm", action="suspend")["needs_approval"]
+    assert not say(lake, "distillation", "a", action="suspend")["needs_approval"]
+
+
+def test_who_was_cleared_while_a_decision_waited_stays_cleared_when_it_is_approved(lake):
+    asked = say(lake, "distillation", action="suspend")
+    say(lake, "overturned", "a", by="ben")
+    say(lake, "approved", by="cyn", answers=asked["decision_id"])
+    assert in_force(lake) == {"alone": "review", "b": "suspend", "firm": "suspend"}
+
+
+def test_nobody_is_a_second_person_under_another_spelling(lake):
+    asked = say(lake, "distillation", action="suspend")
+    for by in ("Ana", "ANA", "oidc:ana", "ａna"):
+        with pytest.raises(VerdictError, match="another person has to say approved"):
+            say(lake, "approved", by=by, answers=asked["decision_id"])
+
+
+def test_all_members_are_those_of_the_night_that_the_person_saw(lake, fill):
+    fill(lake, "account_scores", NEXT, [{"account_id": "alone"}])
+    fill(lake, "campaign_members", NEXT, [
+        {"account_id": name, "campaign_id": "c-1"} for name in ("a", "alone", "b", "firm")
+    ])  # fmt: skip
+    with pytest.raises(VerdictError, match="night of 2026-05-21 was scored since you looked"):
+        say(lake, "distillation", action="limit", seen_night=NIGHT)
+    assert say(lake, "distillation", action="limit", seen_night=NEXT)["night"] == NEXT
+
+
+def test_an_appeal_of_who_sends_nothing_any_more_is_about_what_it_was_suspended_for(lake, fill):
+    made = say(lake, "distillation", "b", action="suspend")
+    for day in (NEXT, NEXT + dt.timedelta(days=1)):
+        fill(lake, "account_scores", day, [{"account_id": "alone"}])
+        fill(lake, "accounts", day, [{"account_id": "alone"}])
+        fill(lake, "enforcement_actions", day, [
+            {"account_id": "b", "action": "suspend", "campaign_id": None, "evidence": [],
+             "expires": day + dt.timedelta(days=9), "decision_id": made["decision_id"]}
+        ])  # fmt: skip
+    won = say(lake, "overturned", "b", by="ben", answers=made["decision_id"])
+    assert (won["campaigns"], won["evidence"]) == (["c-1"], ["content", "time"])
