@@ -98,15 +98,7 @@ def cases_of(
         before: subject, accounts, opened of the cases of the last night that had any.
         date: the night.
     """
-    decided = stands.filter(
-        pc.and_(
-            pc.greater_equal(stands["covers_until"], pa.scalar(date)),
-            pc.invert(pc.is_in(stands["verdict"], value_set=pa.array(verdicts.CLEARING))),
-        )
-    )
-    waiting = actions.filter(
-        pc.invert(pc.is_in(actions["account_id"], decided["account_id"].combine_chunks()))
-    ).to_pandas()
+    waiting = _undecided(actions, stands, date).to_pandas()
     if waiting.empty:
         return arrow_schema(CASES).empty_table()
     waiting = waiting.merge(scores.to_pandas(), "left", "account_id")
@@ -149,6 +141,19 @@ def cases_of(
     return pa.Table.from_pandas(rows, schema=arrow_schema(CASES), preserve_index=False)
 
 
+def _undecided(actions: pa.Table, stands: pa.Table, date: dt.date) -> pa.Table:
+    """Actions on accounts that people did not decide on, or only cleared: then they are about
+    something new."""
+    decided = stands.filter(
+        pc.and_(
+            pc.greater_equal(stands["covers_until"], pa.scalar(date)),
+            pc.invert(pc.is_in(stands["verdict"], value_set=pa.array(verdicts.CLEARING))),
+        )
+    )
+    known = decided["account_id"].combine_chunks()
+    return actions.filter(pc.invert(pc.is_in(actions["account_id"], value_set=known)))
+
+
 # At the desk
 
 
@@ -163,27 +168,37 @@ def waiting(lake: Lake) -> list[dict[str, Any]]:
     decided = lake.nights("policies")
     if decided and decided[-1] > nights[-1]:
         return []
-    made = _since(lake, nights[-1])
+    left = _left(lake, nights[-1])
     held = _claims(lake)
     cases = [
         case | held.get(case["subject"], _NOBODY)
         for case in lake.rows("cases", nights[-1], nights[-1]).to_pylist()
-        # On a part of an operation is not on all of it.
-        if made.get(case["subject"], 0) < case["accounts"]
+        if case["subject"] in left
     ]
     return sorted(cases, key=lambda case: (-case["requests_at_stake"], case["subject"]))
 
 
-def _since(lake: Lake, night: dt.date) -> dict[str, int]:
-    """For how many accounts of each subject people decided after a night, those that wait for a
-    second person among them."""
-    rows = [r for r in verdicts.decisions_by(lake, None).to_pylist() if r["date"] > night]
-    rejected = {row["answers"] for row in rows if row["verdict"] == REJECTED}
-    accounts: dict[str, set[str]] = {}
-    for row in rows:
-        if row["verdict"] in verdicts.ABOUT_ACCOUNTS and row["decision_id"] not in rejected:
-            accounts.setdefault(row["subject"], set()).update(row["accounts"])
-    return {subject: len(of) for subject, of in accounts.items()}
+def _left(lake: Lake, night: dt.date) -> set[str]:
+    """Cases of a night with an account that nobody has decided on since: a decision on a part of an
+    operation is not on all of it. One that waits for a second person counts, a rejected one does
+    not."""
+    columns = ["account_id", "action", "campaign_id"]
+    actions = lake.rows("enforcement_actions", night, night, columns)
+    actions = actions.filter(pc.equal(actions["action"], REVIEW))
+    decisions = verdicts.decisions_by(lake, None)
+    stands = verdicts.standing(decisions, night, lake.settings.enforcement_policy)
+    since = decisions.filter(pc.greater(decisions["date"], pa.scalar(night))).to_pylist()
+    rejected = {row["answers"] for row in since if row["verdict"] == REJECTED}
+    decided = {
+        account
+        for row in since
+        if row["verdict"] in verdicts.ABOUT_ACCOUNTS and row["decision_id"] not in rejected
+        for account in row["accounts"]
+    }
+    waiting = _undecided(actions, stands, night)
+    known = pa.array(sorted(decided), pa.string())
+    waiting = waiting.filter(pc.invert(pc.is_in(waiting["account_id"], value_set=known)))
+    return set(pc.coalesce(waiting["campaign_id"], waiting["account_id"]).to_pylist())
 
 
 _NOBODY: dict[str, Any] = {"claimed_by": None, "claimed_at": None, "second_look": None}

@@ -196,7 +196,7 @@ def _before(earlier: DataFrame, date: dt.date) -> DataFrame:
     return last.select(
         "account_id",
         F.when(holds, F.col("action")).alias("before"),
-        F.col("held_since").alias("held_before"),
+        F.when(holds, F.col("held_since")).alias("held_before"),
     )
 
 

@@ -41,14 +41,15 @@ def standing(decisions: pa.Table, date: dt.date, policy: EnforcementPolicy) -> p
         policy: says for how long actions hold.
 
     Returns:
-        account_id, verdict, decision_id, decided_on (date), at (timestamp), action (null for none
-        or no longer), holds_until (date, null without an action), covers_until (the night up to
-        which nobody needs to look again), evidence, campaigns, confidence, reason; sorted by
-        account.
+        account_id, verdict, decision_id, decided_on (date), at (timestamp), ordered (the rung, null
+        for none), action (the same while it holds), holds_until (date, null without an action),
+        covers_until (the night up to which nobody needs to look again), evidence, campaigns,
+        confidence, reason; sorted by account.
     """
     columns = {
         "account_id": pa.string(), "verdict": pa.string(), "decision_id": pa.string(),
-        "decided_on": pa.date32(), "at": pa.timestamp("us", "UTC"), "action": pa.string(),
+        "decided_on": pa.date32(), "at": pa.timestamp("us", "UTC"), "ordered": pa.string(),
+        "action": pa.string(),
         "holds_until": pa.date32(), "covers_until": pa.date32(),
         "evidence": pa.list_(pa.string()), "campaigns": pa.list_(pa.string()),
         "confidence": pa.float64(), "reason": pa.string(),
@@ -77,7 +78,7 @@ def _beside_vettings(frame: pd.DataFrame, date: dt.date) -> pd.DataFrame:
     last = frame[vettings].drop_duplicates("account_id", keep="last").set_index("account_id")
     lifted = found.index[found.index.isin(last.index)]
     lifted = lifted[(last.loc[lifted, "at"] > found.loc[lifted, "at"]).to_numpy()]
-    for name in ("action", "holds_until"):
+    for name in ("ordered", "action", "holds_until"):
         found[name] = found[name].astype(object)
         found.loc[lifted, name] = None
     found.loc[lifted, "covers_until"] = found.loc[lifted, "decided_on"]
@@ -137,6 +138,7 @@ def _stands(row: dict[str, Any], date: dt.date, policy: EnforcementPolicy) -> di
         "decision_id": row["decision_id"],
         "decided_on": row["date"],
         "at": row["at"],
+        "ordered": row["action"],
         "action": row["action"] if acting else None,
         "holds_until": holds if acting else None,
         "covers_until": holds or until(policy.cool_down.days),
@@ -161,7 +163,7 @@ def labels_of(stands: pa.Table) -> pa.Table:
     for row in found:
         label = BENIGN if row["verdict"] == desk.OVERTURNED else row["verdict"]
         end = dt.datetime.combine(row["decided_on"], dt.time(23, 59, 59), dt.UTC)
-        source = "confirmed_ban" if row["action"] == LADDER[-1] else "analyst"
+        source = "confirmed_ban" if row["ordered"] == LADDER[-1] else "analyst"
         rows.append({
             "account_id": row["account_id"],
             "label": label,

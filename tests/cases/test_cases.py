@@ -108,6 +108,17 @@ def test_a_decision_on_some_members_leaves_the_rest_waiting(night, bare_lake):
     assert night(*OPERATION[1:], date=NEXT)["c-1"]["accounts"] == 2
 
 
+def test_a_decision_on_members_who_do_not_wait_leaves_the_case(night, bare_lake):
+    night(*OPERATION, ("slow", "c-1", "limit", None), ("mild", "c-1", "watch", None),
+          ("calm", "c-1", "limit", None))  # fmt: skip
+    say = {"verdict": "benign", "by": "ana", "reason": "a school"}
+    verdicts.record(bare_lake, subject="c-1", accounts=["slow", "mild", "calm"], **say)
+    assert [case["subject"] for case in cases.waiting(bare_lake)] == ["c-1"]
+    for name in ("a0", "a1", "a2"):  # one by one
+        verdicts.record(bare_lake, subject=name, **say)
+    assert cases.waiting(bare_lake) == []
+
+
 def test_a_rejected_decision_puts_the_case_back(night, bare_lake, fill):
     night(*OPERATION)
     fill(bare_lake, "accounts", NIGHT, [{"account_id": "a1", "verified_organization": True}])
