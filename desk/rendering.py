@@ -34,6 +34,8 @@ _LINKS = (
     ("/compare", "Policies", READ),
     ("/approvals", "Approvals", READ),
     ("/appeals", "Appeals", READ),
+    ("/reviews", "Second reviews", DECIDE),
+    ("/outcomes", "Outcomes", READ),
     ("/mode", "Mode", ADMINISTER),
     ("/audit", "Audit", ADMINISTER),
 )

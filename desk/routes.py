@@ -15,6 +15,8 @@ from desk.pages import (
     mode,
     morning,
     open_to_all,
+    outcomes,
+    reviews,
     search,
     sign_in,
 )
@@ -33,4 +35,6 @@ PAGES: tuple[Page, ...] = (
     *account.ROUTES,
     *search.ROUTES,
     *compare.ROUTES,
+    *reviews.ROUTES,
+    *outcomes.ROUTES,
 )

@@ -2,8 +2,9 @@
 
 Reads the night's enforcement_actions, campaigns, account_scores, account_daily, people's decisions,
 and cases of the night before. Writes cases: an operation is one, however many accounts it has; so
-is an account that is in no campaign. At the desk people claim a case and decide on it; both are
-rows of their own, so that a night can be run again.
+is an account that is in no campaign. Draws the night's second reviews as well, from decisions,
+labels and scores, and adds them to blind_reviews. At the desk people claim a case and decide on
+it; both are rows of their own, so that a night can be run again.
 Harm if late: people look at yesterday's cases, and what is new waits a day.
 """
 
@@ -17,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs import verdicts
+from jobs import reviewers, verdicts
 from jobs.catalog.desk_tables import (
     ACCOUNT_SUBJECT,
     CAMPAIGN_SUBJECT,
@@ -61,6 +62,7 @@ def run(lake: Lake, date: dt.date) -> None:
         _night_before(lake, date),
         date,
     ))  # fmt: skip
+    reviewers.draw(lake, date)
 
 
 def _of(lake: Lake, table: str, date: dt.date, ids: pa.Array, columns: list[str]) -> pa.Table:

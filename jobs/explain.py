@@ -22,6 +22,7 @@ from jobs.catalog.tables import TABLES
 from jobs.ladder import RungState, Standing, rungs_of_account, rungs_of_campaign
 from jobs.plain_text import plain
 from jobs.platform.errors import StillwatchError
+from jobs.sentences import sentence_of
 from jobs.sharing import Link, Shared, links_of, shared_by
 
 if TYPE_CHECKING:
@@ -274,14 +275,12 @@ def _windowed(name: str) -> bool:
 
 def _sentences(features: pa.Table) -> dict[str, tuple[Any, float]]:
     """What each feature of an account's row would be said as: sentence -> feature, value."""
-    from jobs.score import sentence
-
     if not features.num_rows:
         return {}
     said = {}
     for feature in FEATURES:
         if feature.reason and feature.name in features.column_names:
-            words = sentence(feature.reason, feature.unit, features[feature.name])[0].as_py()
+            words = sentence_of(feature.reason, feature.unit, features[feature.name])[0].as_py()
             if words is not None:
                 said[plain(words)] = (feature, features[feature.name][0].as_py())
     return said

@@ -102,13 +102,13 @@ def policy_compare(lake: str | None, first: dt.datetime, last: dt.datetime, as_j
     Example:
       stillwatch policy compare --lake lake --from 2026-05-01 --to 2026-05-30
     """
-    from jobs import shadow, trial_report
+    from jobs import shadow_compared, trial_report
     from jobs.platform.lake import Lake
 
     _in_order(first, last)
-    found = shadow.compared(Lake(load_settings(lake)), first.date(), last.date())
+    found = shadow_compared.compared(Lake(load_settings(lake)), first.date(), last.date())
     if as_json:
-        click.echo(json.dumps(shadow.comparison_as_json(found), indent=2))
+        click.echo(json.dumps(shadow_compared.comparison_as_json(found), indent=2))
     else:
         trial_report.print_comparison(found)
 

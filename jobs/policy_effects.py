@@ -1,7 +1,8 @@
 """Whom did a policy's actions touch, which requests did they meet, and which did people overturn?
 
 Pure functions over rows of `enforcement_actions`, or of anything shaped like it: a trial's replay
-(jobs.policy_trial), a shadow's nights (jobs.shadow). `world_of` alone reads the lake.
+(jobs.policy_trial), a shadow's nights (jobs.shadow_compared).
+`world_of` alone reads the lake.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ from jobs.intervals import Share, share_of
 from jobs.plain_text import plain
 from jobs.platform.errors import StillwatchError
 from jobs.platform.lake import arrow_schema
+from jobs.platform.lock import sole_decider
 
 if TYPE_CHECKING:
     from jobs.catalog.enforcement import SecondReviews
@@ -99,15 +100,19 @@ class _Candidate:
 def draw(lake: Lake, date: dt.date | None = None) -> int:
     """Draw the cases of a night, the last scored one by default; returns how many are new.
 
-    Drawn again, the same night draws the same, and what is drawn already stays as it is. A case
-    goes to a reviewer who has decided something by then, and not this case; while there is no
-    second one nothing is drawn.
+    Drawn again, the same night draws the same, and what is drawn already, on any night, stays as
+    it is. A case goes to a reviewer who has decided something by then, and not this case; while
+    there is no second one nothing is drawn, and nothing but who decided is read.
     """
     night = scored_night(lake, date)
+    if len({row["decided_by"] for row in _decisions(lake, night)}) < 2:
+        return 0
     policy = lake.settings.enforcement_policy.second_reviews
-    rows = _drawn(lake, night, policy, _reviews(lake, night))
-    if rows:
-        lake.append("blind_reviews", pa.Table.from_pylist(rows, arrow_schema(BLIND_REVIEWS)))
+    # A night and a command may draw at once: what is drawn is looked up and added to as one.
+    with sole_decider(lake.settings.lake_root):
+        rows = _drawn(lake, night, policy, _reviews(lake, None))
+        if rows:
+            lake.append("blind_reviews", pa.Table.from_pylist(rows, arrow_schema(BLIND_REVIEWS)))
     return len(rows)
 
 
@@ -143,18 +148,22 @@ def answer(
         raise ReviewError(f"{plain(verdict, 40)} is no verdict: one of {', '.join(FINDINGS)}")
     if not plain(reason):
         raise ReviewError("an answer needs a reason: say in a sentence why")
-    rows = [r for r in _reviews(lake, None) if r["review_id"] == review_id and r["reviewer"] == by]
-    if not rows:
-        raise ReviewError(
-            f"{plain(by, 40)} has no review {plain(review_id, 40)}: see `stillwatch reviews list`"
-        )
-    if any(row["event"] == ANSWERED for row in rows):
-        raise ReviewError(f"review {plain(review_id, 40)} is answered already: answers stay")
-    row = rows[0] | {
-        "event": ANSWERED, "at": now or dt.datetime.now(dt.UTC), "verdict": verdict,
-        "reason": reason,
-    }  # fmt: skip
-    lake.append("blind_reviews", pa.Table.from_pylist([row], arrow_schema(BLIND_REVIEWS)))
+    # A form sent twice at once must not be two answers.
+    with sole_decider(lake.settings.lake_root):
+        rows = [
+            r for r in _reviews(lake, None) if r["review_id"] == review_id and r["reviewer"] == by
+        ]
+        if not rows:
+            raise ReviewError(
+                f"{plain(by, 40)} has no review {plain(review_id, 40)}: look at what waits for them"
+            )
+        if any(row["event"] == ANSWERED for row in rows):
+            raise ReviewError(f"review {plain(review_id, 40)} is answered already: answers stay")
+        row = rows[0] | {
+            "event": ANSWERED, "at": now or dt.datetime.now(dt.UTC), "verdict": verdict,
+            "reason": reason,
+        }  # fmt: skip
+        lake.append("blind_reviews", pa.Table.from_pylist([row], arrow_schema(BLIND_REVIEWS)))
     return row
 
 
@@ -168,7 +177,9 @@ def reviewers_report(lake: Lake, first: dt.date | None, last: dt.date | None) ->
     answers: dict[str, Row] = {}
     for row in sorted((r for r in rows if r["event"] == ANSWERED), key=lambda r: r["at"]):
         answers.setdefault(row["review_id"], row)
-    decided, known = _candidates(lake, last)
+    decided = _decided(_decisions(lake, last))
+    # Of a case that was planted no more is to be found out than that.
+    known = _known(lake, last, {r["subject"] for r in drawn.values()}) if answers else []
     first_said = {_review_id(c, r["reviewer"]): c for r in drawn.values() for c in decided}
     truth = {_review_id(c, r["reviewer"]): c for r in drawn.values() for c in known}
     kinds = _kinds(lake, list(drawn.values()))
@@ -203,13 +214,18 @@ def reviewers_report(lake: Lake, first: dt.date | None, last: dt.date | None) ->
     )
 
 
+def _decisions(lake: Lake, last: dt.date | None) -> list[Row]:
+    return rows_if_there(lake, "decisions", None, last)
+
+
 def _reviews(lake: Lake, last: dt.date | None) -> list[Row]:
     return rows_if_there(lake, "blind_reviews", None, last)
 
 
 def _drawn(lake: Lake, night: dt.date, policy: SecondReviews, before: list[Row]) -> list[Row]:
-    decided, known = _candidates(lake, night)
-    decisions = rows_if_there(lake, "decisions", None, night)
+    decisions = _decisions(lake, night)
+    decided = _decided(decisions)
+    known: list[_Candidate] | None = None
     reviewers = sorted({row["decided_by"] for row in decisions})
     taken = {row["review_id"] for row in before}
     #: What a reviewer has judged, or was given to judge, is not given to them again.
@@ -218,7 +234,9 @@ def _drawn(lake: Lake, night: dt.date, policy: SecondReviews, before: list[Row])
         met[row["decided_by"]] |= {row["subject"], *row["accounts"]}
     for row in before:
         met[row["reviewer"]].add(row["subject"])
-    given_origins = {c.origin for c in decided if any(_review_id(c, r) in taken for r in reviewers)}
+    # A night drawn again: what a later one gave to somebody who is new since stays given.
+    ever = {*reviewers, *(row["reviewer"] for row in before)}
+    given_origins = {c.origin for c in decided if any(_review_id(c, r) in taken for r in ever)}
     odds = policy.planted / (1.0 - policy.planted)
     rows = []
     for case in sorted(decided, key=lambda c: c.origin):
@@ -231,6 +249,9 @@ def _drawn(lake: Lake, night: dt.date, policy: SecondReviews, before: list[Row])
         met[reviewer].add(case.subject)
         rows.append(_draw_row(case, reviewer, night))
         planted = int(odds) + (_uniform("planted", case.origin) < odds % 1.0)
+        if known is None:
+            # Looks accounts up on all nights: not for a night that draws nothing.
+            known = _known(lake, night)
         order = sorted(known, key=lambda c: _uniform("known", c.origin, reviewer))
         for other in [c for c in order if c.subject not in met[reviewer]][:planted]:
             met[reviewer].add(other.subject)
@@ -260,53 +281,59 @@ def _uniform(*parts: str) -> float:
     return int(_digest(*parts)[:13], 16) / 16**13
 
 
-def _candidates(lake: Lake, night: dt.date | None) -> tuple[list[_Candidate], list[_Candidate]]:
-    """Cases that people decided by a night, and accounts of which the answer is known by it."""
+def _decided(rows: list[Row]) -> list[_Candidate]:
+    """Cases that people decided, of rows of decisions that count by a night."""
     rejected, open_ = set(), set()
-    rows = rows_if_there(lake, "decisions", None, night)
     for row in rows:
         if row["verdict"] == "rejected":
             rejected.add(row["answers"])
         elif row["verdict"] == "approved":
             open_.add(row["answers"])
-    decided = [
+    return [
         _Candidate(row["decision_id"], row["subject_kind"], row["subject"], row["night"],
                    row["verdict"], row["decided_by"], row["date"])
         for row in rows
         if row["verdict"] in FINDINGS and row["decision_id"] not in rejected
         and (not row["needs_approval"] or row["decision_id"] in open_)
     ]  # fmt: skip
-    return decided, _known(lake, night)
 
 
-def _known(lake: Lake, night: dt.date | None) -> list[_Candidate]:
-    """An account as of the last night on which it was scored before anybody said what it is."""
-    labels: dict[str, list[Row]] = defaultdict(list)
+def _known(lake: Lake, night: dt.date | None, among: set[str] | None = None) -> list[_Candidate]:
+    """Accounts, all or some, of which the answer is known by a night, each as of the last night on
+    which it was scored before anybody said what it is."""
+    said: dict[str, list[Row]] = defaultdict(list)
     for row in rows_if_there(lake, "labels", None, night):
-        labels[row["account_id"]].append(row)
+        if among is None or row["account_id"] in among:
+            said[row["account_id"]].append(row)
+    labels = {
+        account: rows for account, rows in said.items()
+        if any(map(_sure, rows)) and len({row["label"] for row in rows}) == 1
+    }  # fmt: skip
     scored: dict[str, list[dt.date]] = defaultdict(list)
     if labels:
-        rows = lake.rows("account_scores", None, night, ["date", "account_id", "evidence"],
-                         only={"account_id": set(labels)})  # fmt: skip
-        for row in rows.to_pylist():
+        scores = lake.rows("account_scores", None, night, ["date", "account_id", "evidence"],
+                           only={"account_id": set(labels)})  # fmt: skip
+        for row in scores.to_pylist():
             # Without evidence there is nothing to judge, and the answer would be given away.
             if row["evidence"]:
                 scored[row["account_id"]].append(row["date"])
     known = []
-    for account, said in labels.items():
-        sure = [
-            r for r in said if r["source"] in KNOWN_SOURCES
-            and (r["confidence"] is None or r["confidence"] >= KNOWN_CONFIDENCE)
-        ]  # fmt: skip
-        unheard = min(row["date"] for row in said)
+    for account, rows in labels.items():
+        sure = [row for row in rows if _sure(row)]
+        unheard = min(row["date"] for row in rows)
         nights = [n for n in scored[account] if n < unheard]
-        if sure and nights and len({row["label"] for row in said}) == 1:
+        if nights:
             origin = f"{account}\x1e{sure[0]['label']}"
             known.append(
                 _Candidate(origin, ACCOUNT_SUBJECT, account, max(nights), sure[0]["label"], None,
                            min(row["date"] for row in sure))
             )  # fmt: skip
     return known
+
+
+def _sure(label: Row) -> bool:
+    sure: bool = label["confidence"] is None or label["confidence"] >= KNOWN_CONFIDENCE
+    return label["source"] in KNOWN_SOURCES and sure
 
 
 def _kinds(lake: Lake, drawn: list[Row]) -> dict[str, str]:

@@ -22,6 +22,7 @@ from jobs import drift
 from jobs.catalog.features import FEATURES, FEATURES_BY_NAME
 from jobs.catalog.policy import EVIDENCE_FAMILIES, SCORING, ScoringPolicy
 from jobs.features import unavailable_columns
+from jobs.sentences import sentence_of
 from models.classifier import Classifier
 from models.decisions import serving_model
 from models.registry import ModelRegistry
@@ -163,7 +164,7 @@ class ScoreBatches:
         for at, name in enumerate(self.classifier.feature_names):
             where = chosen == at
             if where.any():
-                said = sentence(self._declared(name), FEATURES_BY_NAME[name].unit, rows[name])
+                said = sentence_of(self._declared(name), FEATURES_BY_NAME[name].unit, rows[name])
                 row = np.nonzero(where)[0]
                 texts[where] = said.take(pa.array(row)).to_numpy(zero_copy_only=False)
         own = pa.ListArray.from_arrays(
@@ -221,46 +222,6 @@ class ScoreBatches:
             pa.array(stacked.ravel(), pa.string()),
         )
         return _without_nulls(lists)
-
-
-def sentence(template: str, unit: str, values: pa.ChunkedArray) -> pa.Array:
-    """The reason's words with each value in its unit; nulls stay null."""
-    before, _, after = template.partition("{value}")
-    text = _in_words(values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values,
-                     unit)  # fmt: skip
-    joined = pc.binary_join_element_wise(before, text, after, "")
-    # A sentence begins with a capital where it begins with a word.
-    return pc.binary_join_element_wise(
-        pc.utf8_upper(pc.utf8_slice_codeunits(joined, 0, 1)),
-        pc.utf8_slice_codeunits(joined, 1),
-        "",
-    )
-
-
-def _in_words(values: pa.Array, unit: str) -> pa.Array:
-    if unit == "share":
-        return pc.binary_join_element_wise(_number(pc.multiply(values, 100.0), 0), "%", "")
-    if unit in ("ratio", "score"):
-        return _number(values, 2)
-    number = _number(values, 2 if unit.startswith(("ln ", "bits")) else 0)
-    first, _, rest = unit.partition(" ")
-    one = " ".join(filter(None, (first.removesuffix("s"), rest)))
-    return pc.binary_join_element_wise(number, pc.if_else(pc.equal(number, "1"), one, unit), " ")
-
-
-def _number(values: pa.Array, digits: int) -> pa.Array:
-    """Rounded decimals as text, without the exponent that a cast of large doubles brings."""
-    if digits == 0:
-        return pc.round(values).cast(pa.int64(), safe=False).cast(pa.string())
-    scaled = pc.round(pc.multiply(values, float(10**digits))).cast(pa.int64(), safe=False)
-    sign = pc.if_else(pc.less(scaled, 0), "-", "")
-    size = pc.abs(scaled)
-    whole = pc.divide(size, 10**digits)
-    rest = pc.subtract(size, pc.multiply(whole, 10**digits))
-    padded = pc.utf8_lpad(rest.cast(pa.string()), digits, "0")
-    return pc.binary_join_element_wise(
-        sign, pc.binary_join_element_wise(whole.cast(pa.string()), padded, "."), ""
-    )
 
 
 def _joined(left: pa.Array, right: pa.Array) -> pa.Array:

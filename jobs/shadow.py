@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,18 +23,8 @@ from jobs import decide, score, thresholds
 from jobs.catalog.enforcement import EnforcementPolicy, PolicyFault, read_policy
 from jobs.catalog.shadow_tables import SHADOW_ACTIONS, SHADOW_NIGHTS, SHADOW_SCORES
 from jobs.catalog.types import Table
-from jobs.platform.errors import LakeError, SettingsError, StillwatchError
+from jobs.platform.errors import SettingsError, StillwatchError
 from jobs.platform.lake import arrow_schema
-from jobs.policy_effects import (
-    Outcome,
-    accounts_as_json,
-    accounts_of,
-    as_json,
-    compared_with,
-    outcome,
-    stored_actions,
-    world_of,
-)
 from models.decisions import challenger_as_of, version_number
 from models.definitions import BENIGN, MODEL_NAME
 from models.errors import ModelError
@@ -154,78 +143,3 @@ def _decide(
     # A list can't be carried through a join of Arrow's.
     own = [name for name in actions.column_names if name in SHADOW_ACTIONS.column_names]
     lake.replace_night(SHADOW_ACTIONS.name, date, actions.select(own).join(by_model, "account_id"))
-
-
-# Comparison
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """What a shadow would have done beside what was done, on the nights that have both.
-
-    nights: those that have a shadow. faults: those on which it could not be made, with the reason.
-    models: models of the shadow's own, oldest first; none where it decided on the scores in force.
-    shadow, done: what came of the actions. only_shadow, only_done: accounts that one touched and
-    the other did not, as rows of `Outcome.touched`.
-    """
-
-    nights: tuple[dt.date, ...]
-    faults: dict[dt.date, str]
-    models: tuple[str, ...]
-    shadow: Outcome
-    done: Outcome
-    only_shadow: pa.Table
-    only_done: pa.Table
-
-
-def compared(lake: Lake, first: dt.date, last: dt.date) -> Comparison:
-    """Compare shadow_actions with enforcement_actions over the nights from `first` to `last`.
-
-    Needs no engine and writes nothing. Actions of nights without a shadow count on neither side,
-    also not for requests: else what was done would have those that it had met before the shadow
-    began. Those of earlier nights with a shadow that still held when the first began do.
-
-    Raises:
-        LakeError: no night of these has a shadow.
-    """
-    rows = []
-    if lake.exists(SHADOW_NIGHTS.name):
-        rows = lake.rows(SHADOW_NIGHTS.name, first, last).sort_by("date").to_pylist()
-    nights = [row["date"] for row in rows if row["fault"] is None]
-    if not nights:
-        said = f" ({rows[-1]['fault']})" if rows else ""
-        raise LakeError(
-            f"no night from {first} to {last} has a shadow on {lake.root}{said}: set "
-            "STILLWATCH_SHADOW_POLICY or STILLWATCH_SHADOW_MODEL before the night runs"
-        )
-    begin, end = nights[0], nights[-1]
-    shadow = stored_actions(lake, SHADOW_ACTIONS.name, begin, end)
-    done = stored_actions(lake, "enforcement_actions", begin, end)
-    shadowed = lake.rows(SHADOW_NIGHTS.name, None, end)
-    shadowed = shadowed.filter(pc.is_null(shadowed["fault"]))["date"]
-    done = done.filter(pc.is_in(done["date"], value_set=shadowed.combine_chunks()))
-    world = world_of(lake, begin, end, accounts_of(shadow, done))
-    one, other = outcome(shadow, world), outcome(done, world)
-    return Comparison(
-        tuple(nights),
-        {row["date"]: row["fault"] for row in rows if row["fault"] is not None},
-        tuple(dict.fromkeys(row["model_version"] for row in rows if row["model_version"])),
-        one,
-        other,
-        *compared_with(one, other),
-    )
-
-
-def comparison_as_json(of: Comparison) -> dict[str, Any]:
-    """A comparison in plain values."""
-    return {
-        "from": of.nights[0].isoformat(),
-        "to": of.nights[-1].isoformat(),
-        "nights": len(of.nights),
-        "faults": {night.isoformat(): fault for night, fault in of.faults.items()},
-        "models": list(of.models),
-        "shadow": as_json(of.shadow),
-        "done": as_json(of.done),
-        "only_shadow": accounts_as_json(of.only_shadow),
-        "only_done": accounts_as_json(of.only_done),
-    }

@@ -18,7 +18,7 @@ from jobs.reports import terminal
 
 if TYPE_CHECKING:
     from jobs.policy_trial import Trial
-    from jobs.shadow import Comparison
+    from jobs.shadow_compared import Comparison
 
 #: Accounts that are named, and countries that have a line of their own.
 NAMED, COUNTRIES = 5, 8

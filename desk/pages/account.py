@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import Any
 
+import pyarrow.compute as pc
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,6 +16,7 @@ from desk.charts import pictures
 from desk.page import READ, Page
 from desk.reading.account import ROW_TABLES, ROWS_A_PAGE, Account
 from desk.reading.campaign import KIND_SAID
+from desk.reading.limits import limits
 from desk.reading.masking import masked
 from desk.reading.of_request import night_or_404, page_of, reader_of
 from desk.reading.reader import LakeReader
@@ -74,6 +77,19 @@ def _asked_standing(request: Request, of: Account) -> Standing:
     )  # fmt: skip
 
 
+def _limits(
+    request: Request, night: dt.date, of: Account, decisions: list[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], bool]:
+    """Its rows of rate_limits, and whether people have ended them since by what they decided."""
+    rows = limits(reader_of(request).store, night, of.account_id)
+    if not rows or all(row["date"] <= night for row in decisions):
+        return rows, False
+    held = verdicts.actions_in_force(lake_of(request))
+    limiting = settings_of(request).enforcement_policy.limits.actions
+    own = held.filter(pc.equal(held["account_id"], of.account_id))["action"].to_pylist()
+    return rows, not set(own) & set(limiting)
+
+
 def account(request: Request) -> Response:
     reader, night, of = _account(request)
     policy, thresholds = settings_of(request).enforcement_policy, reader.thresholds(night)
@@ -81,12 +97,14 @@ def account(request: Request) -> Response:
                         of.campaign_score, of.campaign_kind, of.verified)  # fmt: skip
     standing = _asked_standing(request, of)
     carried, first = reader.carried(night, of.account_id)
+    decisions = verdicts.decisions_on(lake_of(request), of.account_id)
+    limited, lifted = _limits(request, night, of, decisions)
     return render(
         request, "account.html", subject=of.account_id, of=of, night=night,
         past=reader.account_past(night, of), carried=carried, carried_first=first,
         reasons=[(reason, behind(reason)) for reason in of.reasons],
         actions=reader.actions(night, of.account_id), row_tables=ROW_TABLES,
-        decisions=verdicts.decisions_on(lake_of(request), of.account_id),
+        decisions=decisions, limits=limited, lifted=lifted,
         asking=request.query_params.get("if") == "1", standing=standing,
         answer=what_if(policy, thresholds, standing), now=what_if(policy, thresholds, as_it_is),
         families=EVIDENCE_FAMILIES, kinds=KINDS, policy=policy, masked=masked,

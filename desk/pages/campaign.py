@@ -10,6 +10,7 @@ from desk.asked import lake_of, note, settings_of
 from desk.charts import pictures
 from desk.page import READ, Page
 from desk.reading.campaign import KIND_SAID, MEMBERS_A_PAGE, SORTS, Campaign
+from desk.reading.limits import budget
 from desk.reading.masking import masked
 from desk.reading.of_request import night_or_404, page_of, reader_of
 from desk.reading.reader import LakeReader
@@ -47,6 +48,7 @@ def campaign(request: Request) -> Response:
         members=reader.members(of, sort, page), sort=sort, page=page, pages_of=pages,
         a_page=MEMBERS_A_PAGE, decisions=verdicts.decisions_on(lake_of(request), of.campaign_id),
         kind_said=KIND_SAID, masked=masked,
+        budgets=budget(reader.store, night_or_404(request), of.campaign_id),
     )  # fmt: skip
 
 

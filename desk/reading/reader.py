@@ -9,7 +9,6 @@ from desk.reading import account as of_account
 from desk.reading import campaign as of_campaign
 from desk.reading import morning as of_morning
 from desk.reading import search as of_search
-from desk.reading import shadow as of_shadow
 from desk.reading.account import Account, Action, Carried, Night
 from desk.reading.campaign import (
     Asked,
@@ -24,7 +23,6 @@ from desk.reading.campaign import (
 )
 from desk.reading.morning import Morning
 from desk.reading.search import Found
-from desk.reading.shadow import Comparison
 from desk.reading.store import Store
 from jobs.platform.lake import Lake
 
@@ -146,8 +144,3 @@ class LakeReader:
 
     def search(self, night: dt.date, asked: str, page: int) -> Found:
         return of_search.search(self.store, night, asked, page)
-
-    def comparison(self, night: dt.date) -> Comparison:
-        return self.store.remember(
-            ("shadow", night), of_shadow.READ, lambda: of_shadow.comparison(self.store, night)
-        )

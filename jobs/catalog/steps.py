@@ -113,11 +113,12 @@ STEPS: tuple[Step, ...] = (
     Step(
         name="cases",
         entry="jobs.cases:run",
-        about="Gather what waits for a person: an operation is one case, not 300 accounts.",
-        # Cases of the night before: since when each has waited.
+        about="Gather what waits for a person: an operation is one case, not 300 accounts. Draw "
+        "decided cases to be judged again, blind.",
+        # Cases of the night before: since when each has waited. Reviews of any: what is drawn.
         reads=("enforcement_actions", "campaigns", "account_scores", "account_daily", "decisions",
-               "cases"),
-        writes=("cases",),
+               "labels", "cases", "blind_reviews"),
+        writes=("cases", "blind_reviews"),
         after=("limits",),
     ),
     Step(
@@ -136,7 +137,7 @@ STEPS: tuple[Step, ...] = (
 
 #: Tables that people fill, by a command or at the desk, and no step of a night.
 FILLED_BY_HAND: tuple[str, ...] = (
-    "corpora", "decisions", "case_events", "blind_reviews", "enforcement_mode", "deliveries",
+    "corpora", "decisions", "case_events", "enforcement_mode", "deliveries",
 )  # fmt: skip
 
 #: The command's exit status when a check stops the night: the data is at fault, and to try again

@@ -34,7 +34,7 @@ def sole_writer(lake: Place) -> Iterator[None]:
 def sole_decider(lake: Place) -> Iterator[None]:
     """Wait until no other person's decision is being written, and keep others waiting until the
     end. It is apart from `sole_writer`, so that people decide while a night runs: no step of a
-    night writes to their tables.
+    night writes to their tables but the draw of second reviews, which takes this one for it.
 
     Raises:
         LakeError: the lake can't be made or written.

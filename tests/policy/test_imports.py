@@ -82,7 +82,10 @@ def _outputs(name: str) -> bool:
 
 
 #: What the desk may ask of the jobs: modules that need no engine.
-DESK_ASKS = ("jobs.catalog", "jobs.platform", "jobs.cases", "jobs.ladder", "jobs.verdicts")
+DESK_ASKS = (
+    "jobs.catalog", "jobs.platform", "jobs.cases", "jobs.explain", "jobs.ladder", "jobs.outcomes",
+    "jobs.reviewers", "jobs.shadow_compared", "jobs.sharing", "jobs.verdicts",
+)  # fmt: skip
 
 
 def _desk(name: str) -> bool:

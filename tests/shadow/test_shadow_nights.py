@@ -17,6 +17,7 @@ from jobs.platform.errors import LakeError
 from jobs.platform.lake import Lake
 from jobs.policy_effects import Reach
 from jobs.score import model_registry
+from jobs.shadow_compared import compared
 from jobs.train import record
 from jobs.trial_report import print_comparison
 from models.training import adopt_prior
@@ -181,7 +182,7 @@ def test_the_comparison_counts_the_nights_that_have_a_shadow(beside, fill):
     at = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
     fill(lake, "labels", at.date(), [{"account_id": "l1", "label": "benign",
                                       "source": "appeal_upheld", "labelled_at": at}])  # fmt: skip
-    found = shadow.compared(lake, FIRST, LAST)
+    found = compared(lake, FIRST, LAST)
     assert found.nights == tuple(NIGHTS[1:])
     assert (found.shadow.versions, found.models) == ((STRICTER.version,), ())
     assert found.shadow.by_action["limit"] == Reach()
@@ -198,7 +199,7 @@ def test_the_comparison_says_on_which_nights_the_shadow_failed(beside, capsys):
     shadow.run(beside(STRICTER), NIGHTS[0])
     lake = beside("version = 3")
     shadow.run(lake, NIGHTS[1])
-    found = shadow.compared(lake, FIRST, LAST)
+    found = compared(lake, FIRST, LAST)
     assert found.nights == (NIGHTS[0],)
     assert list(found.faults) == [NIGHTS[1]]
     print_comparison(found)
@@ -207,7 +208,7 @@ def test_the_comparison_says_on_which_nights_the_shadow_failed(beside, capsys):
 
 def test_nights_without_a_shadow_are_refused_in_one_line(beside):
     with pytest.raises(LakeError, match=r"no night from .* has a shadow"):
-        shadow.compared(beside(), FIRST, LAST)
+        compared(beside(), FIRST, LAST)
 
 
 def test_the_shadow_of_the_policy_in_force_is_what_was_done(beside):
@@ -215,5 +216,5 @@ def test_the_shadow_of_the_policy_in_force_is_what_was_done(beside):
     for date in NIGHTS:
         shadow.run(lake, date)
         decide.run(lake, date)
-    found = shadow.compared(lake, FIRST, LAST)
+    found = compared(lake, FIRST, LAST)
     assert vars(found.shadow) == vars(found.done)
