@@ -104,9 +104,9 @@ def draw(lake: Lake, date: dt.date | None = None) -> int:
     it is. A case goes to a reviewer who has decided something by then, and not this case; while
     there is no second one nothing is drawn, and nothing but who decided is read.
     """
-    night = scored_night(lake, date)
-    if len({row["decided_by"] for row in _decisions(lake, night)}) < 2:
+    if len({row["decided_by"] for row in _decisions(lake, date)}) < 2:
         return 0
+    night = scored_night(lake, date)
     policy = lake.settings.enforcement_policy.second_reviews
     # A night and a command may draw at once: what is drawn is looked up and added to as one.
     with sole_decider(lake.settings.lake_root):
