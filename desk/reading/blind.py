@@ -15,8 +15,12 @@ from jobs.explain import Explained, Reason
 from jobs.sharing import Link, Shared
 
 Row = dict[str, Any]
-#: Nights of its past that are shown.
-PAST_NIGHTS = 28
+#: Nights of its past, and tokens, that are shown.
+PAST_NIGHTS, MOST_SHARED = 14, 15
+#: Tokens that say nothing to people.
+_NOT_SHOWN = ("model", "shingle")
+#: The family of evidence that is people's word.
+_LABEL = "label"
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def blind(of: Explained) -> Blind:
         {name: of.scores.get(name) for name in ("score", "distillation_score", "resale_score")},
         # What somebody said of it, or of those beside it, is no evidence of its own.
         [r for r in of.reasons if all(source.table != "labels" for source in r.sources)],
-        of.evidence,
+        [family for family in of.evidence if family != _LABEL],
         of.unavailable,
         [
             {"back": (of.night - row["date"]).days, "accounts": row.get("accounts"),
@@ -66,7 +70,7 @@ def blind(of: Explained) -> Blind:
             for row in of.history if (of.night - row["date"]).days < PAST_NIGHTS
         ],
         of.links,
-        of.shared,
+        [token for token in of.shared if token.kind not in _NOT_SHOWN][:MOST_SHARED],
         [
             {"back": (of.night - row["joined"]).days, "strength": row["strength"],
              "score": row["distillation_score"]}

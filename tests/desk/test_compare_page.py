@@ -121,7 +121,7 @@ def test_limits_show_where_there_are_some(worked, as_role, fill) -> None:
     ])  # fmt: skip
     page = browser.get("/account/a1")
     said = text(page)
-    assert said.index("everything") < said.index("reasoning 1 1 56")
+    assert said.index("all 1 1 1,234") < said.index("reasoning 1 1 56")
     assert "1,234" in said and "only observed" in said and "&lt;b&gt;its own" in page.text
     assert "Rate limit of" not in browser.get("/account/a2").text
     assert "7,890" in text(browser.get("/campaign/c1"))
