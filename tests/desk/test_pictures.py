@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 PICTURES = ROOT / "build" / "desk"
 PAGES = {
     "morning": "/", "campaign": "/campaign/c1", "account": "/account/a1?if=1&score=0.7&family=time",
-    "search": "/search?q=beef", "compare": "/compare", "reviews": "/reviews", "outcomes": "/outcomes",
+    "search": "/search?q=beef", "compare": "/compare",
+    "reviews": "/reviews", "outcomes": "/outcomes",
     "rows": f"/rows/account_daily/{NIGHT}/a1",
 }  # fmt: skip
 #: Pictures that the page has.

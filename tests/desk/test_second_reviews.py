@@ -36,7 +36,8 @@ def reviewed(worked: Any, fill: Any, tmp_path: Path) -> Any:
     everyone = [f"d{n}" for n in range(4)] + [f"k{n}" for n in range(8)]
     for night in (BEFORE, NIGHT, NEXT):
         fill(lake, "account_scores", night, [
-            {"account_id": a, "distillation_score": 0.9, "evidence": ["content", *(["label"] if a[0] == "d" else [])],
+            {"account_id": a, "distillation_score": 0.9,
+             "evidence": ["content", "label"] if a[0] == "d" else ["content"],
              "reasons": ["It sends one list"]}
             for a in everyone])  # fmt: skip
         fill(lake, "account_daily", night, [
