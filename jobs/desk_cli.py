@@ -84,6 +84,8 @@ def _listening(host: str, port: int) -> socket.socket:
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
+        # Before its address is said: who comes at once waits, and is not refused.
+        listening.listen()
     except (OSError, OverflowError) as error:
         listening.close()
         said = getattr(error, "strerror", None) or error
