@@ -53,6 +53,11 @@ def test_a_second_look_is_asked_for_with_a_note(as_role: Callable[..., Browser])
     assert "is it a &lt;b&gt;class&lt;/b&gt;?" in as_role("decide", "bob").get("/queue").text
 
 
+def words(page: str) -> str:
+    """A page's text without its marks."""
+    return re.sub(r"<[^>]+>", "", page)
+
+
 def test_a_decision_on_an_operation_takes_its_case_off_the_queue(
     as_role: Callable[..., Browser], worked: Any
 ) -> None:
@@ -69,6 +74,11 @@ def test_a_decision_on_an_operation_takes_its_case_off_the_queue(
     assert (row["expires"], row["date"]) == (dt.date(2026, 6, 3), dt.date(2026, 5, 4))
     assert "one list of prompts" in ana.get(answer.headers["location"]).text
     assert shown_cases(ana) == ["/account/a9"]
+    # The first page says at once what holds since, and then what was lifted of it.
+    assert "in force at once: limit 3 accounts." in " ".join(words(ana.get("/").text).split())
+    ana.send("/decide", subject="a1", seen=row["decision_id"], verdict="benign", reason="a class")
+    said = " ".join(words(ana.get("/").text).split())
+    assert "in force at once: limit 2 accounts, lifted 1 account." in said
 
 
 @pytest.mark.parametrize(
