@@ -9,6 +9,7 @@ import pytest
 from jobs import score
 from jobs.catalog.features import FEATURES_BY_NAME
 from jobs.catalog.policy import ScoringPolicy
+from jobs.sentences import sentence_of
 
 FEATURES = ("template_fan_7d", "template_fan_28d", "error_share_7d", "campaign_score",
             "night_share_7d")  # fmt: skip
@@ -131,7 +132,7 @@ def test_resale_is_explained_by_its_own_head():
     ],
 )
 def test_figures_in_their_unit(unit, value, text):
-    said = score.sentence("it is {value} now", unit, pa.chunked_array([[value]]))
+    said = sentence_of("it is {value} now", unit, pa.chunked_array([[value]]))
     assert said.to_pylist() == [f"It is {text} now"]
 
 
