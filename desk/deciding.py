@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,6 @@ from starlette.requests import Request
 
 from desk.asked import lake_of
 from jobs import verdicts
-from jobs.catalog import desk_tables as desk
 from jobs.catalog.policy import EVIDENCE_FAMILIES
 
 #: Members up to which each has a box of its own; of more, a list is pasted.
@@ -45,8 +45,12 @@ class Deciding:
         return str(self.decisions[-1]["decision_id"]) if self.decisions else ""
 
     @property
-    def open_appeal(self) -> dict[str, Any] | None:
-        return open_appeals(self.decisions).get(self.subject)
+    def open_appeal(self) -> Mapping[str, Any] | None:
+        return verdicts.open_appeals(self.decisions).get(self.subject)
+
+    def may_answer(self, person: str) -> bool:
+        """Whether they may answer the open appeal: nobody judges their own decision."""
+        return verdicts.may_not_answer(self.decisions, self.subject, person) is None
 
 
 def deciding_on(request: Request, subject: str) -> Deciding:
@@ -55,17 +59,6 @@ def deciding_on(request: Request, subject: str) -> Deciding:
     members = verdicts.members_of(lake, subject, scored[-1]) if scored else []
     decisions = verdicts.decisions_on(lake, subject)
     return Deciding(subject, members, decisions, scored[-1] if scored else None)
-
-
-def open_appeals(decisions: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Appeals that nobody has answered, by subject; of decisions in order, oldest first."""
-    waiting: dict[str, dict[str, Any]] = {}
-    for row in decisions:
-        if row["verdict"] == desk.APPEALED:
-            waiting.setdefault(row["subject"], row)
-        elif row["verdict"] in (desk.OVERTURNED, desk.UPHELD):
-            waiting.pop(row["subject"], None)
-    return waiting
 
 
 def in_order(decisions: list[dict[str, Any]]) -> list[dict[str, Any]]:

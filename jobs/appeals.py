@@ -164,8 +164,7 @@ def appeal_of(lake: Lake, account: str, action_date: dt.date | None = None) -> A
     night = scored_night(lake, None)
     rows = lake.rows("enforcement_actions", None, night, only={"account_id": [account]})
     actions = sorted(rows.to_pylist(), key=lambda row: row["date"])
-    in_force = verdicts.actions_in_force(lake)
-    holds = in_force.filter(pc.equal(in_force["account_id"], account)).to_pylist()
+    holds = verdicts.actions_in_force(lake, accounts=[account]).to_pylist()
     if holds and holds[0]["decision_id"] not in {None, *(r["decision_id"] for r in actions)}:
         actions.append(holds[0])  # decided since the last night
     at = _chosen(actions, account, action_date)

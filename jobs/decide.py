@@ -1,10 +1,11 @@
 """What should enforcement do from this night on, and on whose evidence?
 
-Reads account_scores, campaigns, accounts, labels and people's decisions known by the night, and the
-actions of the nights before. Writes thresholds, the score from which on each action is within the
-policy's false positive rate; policies, the policy as its file had it; and enforcement_actions under
-it: independent families of evidence for anything above `watch`, allow-list, caps, an expiry for
-each action, a person's word where the policy wants one, and what people decided, before all else.
+Reads account_scores, campaigns and their members, accounts, labels and people's decisions known by
+the night, and the actions of the nights before. Writes thresholds, the score from which on each
+action is within the policy's false positive rate; policies, the policy as its file had it; and
+enforcement_actions under it: independent families of evidence for anything above `watch`,
+allow-list, caps, an expiry for each action, a person's word where the policy wants one, and what
+people decided, before all else.
 Harm if late: yesterday's actions hold until they expire; new accounts of an operation go on.
 """
 
@@ -42,7 +43,8 @@ WATCH, LIMIT, _, REVIEW, _ = LADDER
 _SAID = "account_id string, said string, said_on date"
 _PEOPLE = (
     "account_id string, verdict string, ordered string, holds_until date, decided_on date, "
-    "decision_id string, decided_evidence array<string>, decided_campaigns array<string>"
+    "decision_id string, decided_evidence array<string>, decided_campaigns array<string>, "
+    "decided_campaign string"
 )
 
 
@@ -112,9 +114,10 @@ def latest_labels(lake: Lake, date: dt.date) -> pa.Table:
 def people_decided(lake: Lake, date: dt.date, policy: EnforcementPolicy) -> pa.Table:
     """What stands of people's decisions on the night, an account a row, as `_PEOPLE` has it."""
     stands = verdicts.standing(verdicts.decisions_by(lake, date), date, policy)
+    stands = stands.append_column("campaign", verdicts.campaign_of(lake, stands, date))
     return stands.select([
         "account_id", "verdict", "action", "holds_until", "decided_on", "decision_id", "evidence",
-        "campaigns",
+        "campaigns", "campaign",
     ]).rename_columns([column.split()[0] for column in _PEOPLE.split(", ")])  # fmt: skip
 
 
@@ -180,8 +183,11 @@ def decided(
         until = F.date_add(F.lit(date), rung.expires_days)
         expires = F.when(F.col("action") == rung.action, until).otherwise(expires)
     return wanted.where(F.col("action").isNotNull()).select(
-        "account_id", "action", "campaign_id", "reasons", "evidence",
-        F.coalesce("ends", expires).alias("expires"),
+        "account_id", "action",
+        # Who is suspended sends nothing, and no night finds it in a campaign.
+        F.coalesce("campaign_id", F.when(F.col("ordered").isNotNull(), F.col("decided_campaign")))
+        .alias("campaign_id"),
+        "reasons", "evidence", F.coalesce("ends", expires).alias("expires"),
         F.lit(policy.version).alias("policy_version"),
         "proposed", "held_since", "held_until", "decision_id",
     )  # fmt: skip

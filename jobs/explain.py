@@ -7,7 +7,10 @@ that the same night says the same later, and a second reviewer does not see the 
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,7 +18,7 @@ import pyarrow as pa
 from jobs import verdicts
 from jobs.campaigns.words import figure_behind
 from jobs.catalog.desk_tables import ACCOUNT_SUBJECT, CAMPAIGN_SUBJECT
-from jobs.catalog.enforcement import EnforcementPolicy, PolicyFault, parse_policy
+from jobs.catalog.enforcement import LADDER, EnforcementPolicy, PolicyFault, parse_policy
 from jobs.catalog.features import FEATURES
 from jobs.catalog.figures import FIGURES, FIGURES_BY_NAME
 from jobs.catalog.tables import TABLES
@@ -31,6 +34,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 #: Members of a campaign that are listed: the firmest.
 MEMBERS_SHOWN = 50
+_IN_FORCE = ("action", "expires", "campaign_id", "mode", "policy_version", "decision_id")
 
 
 class UnknownSubjectError(StillwatchError):
@@ -60,7 +64,8 @@ class Reason:
 @dataclass(frozen=True)
 class Explained:
     """All that is known of a subject on a night. Lists of rows are as their tables have them,
-    oldest first, text made plain."""
+    oldest first, text made plain. `actions` are what nights wrote, `in_force` is what holds of
+    them: of an account its action, of a campaign how many members are under which."""
 
     subject: str
     subject_kind: str
@@ -78,6 +83,7 @@ class Explained:
     shared: list[Shared]
     members: list[Row]
     actions: list[Row]
+    in_force: list[Row]
     limits: list[Row]
     decisions: list[Row]
     events: list[Row] = field(default_factory=list)
@@ -95,13 +101,14 @@ def explain(lake: Lake, subject: str, date: dt.date | None = None) -> Explained:
     night = scored_night(lake, date)
     # What was decided since the last night is known now; an earlier night did not know it.
     known_by = night if date is not None else night + dt.timedelta(days=1)
+    holding = partial(verdicts.actions_in_force, lake, date)
     known = lake.rows("campaigns", None, night, only={"campaign_id": [subject]})
     if known.num_rows:
-        return _campaign(lake, subject, night, known, known_by)
+        return _campaign(lake, subject, night, known, known_by, holding)
     accounts = lake.rows("accounts", None, night, only={"account_id": [subject]})
     scores = lake.rows("account_scores", None, night, only={"account_id": [subject]})
     if accounts.num_rows or scores.num_rows:
-        return _account(lake, subject, night, accounts, scores, known_by)
+        return _account(lake, subject, night, accounts, scores, known_by, holding)
     raise UnknownSubjectError(
         f"{plain(subject, 80)} is no account and no campaign that {lake.root} knows by {night}: "
         "check the id, or give an earlier --date"
@@ -170,6 +177,7 @@ def _account(
     snapshots: pa.Table,
     scores: pa.Table,
     known_by: dt.date,
+    holding: Callable[[Collection[str]], pa.Table],
 ) -> Explained:
     only = {"account_id": [account]}
     about = told(snapshots)[-1] if snapshots.num_rows else {}
@@ -227,6 +235,7 @@ def _account(
         shared=shared_by(lake, account, night),
         members=[],
         actions=actions,
+        in_force=[{name: row[name] for name in _IN_FORCE} for row in told(holding([account]))],
         limits=told(rows_if_there(lake, "rate_limits", None, night, account_id=account)),
         decisions=decisions_by(lake, account, known_by),
     )  # fmt: skip
@@ -300,7 +309,12 @@ def _reason_of_group(sentence: str, group: Row, night: dt.date) -> Reason:
 
 
 def _campaign(
-    lake: Lake, campaign: str, asked: dt.date, known: pa.Table, known_by: dt.date
+    lake: Lake,
+    campaign: str,
+    asked: dt.date,
+    known: pa.Table,
+    known_by: dt.date,
+    holding: Callable[[Collection[str]], pa.Table],
 ) -> Explained:
     nights = told(known)
     group, night = nights[-1], nights[-1]["date"]
@@ -310,7 +324,9 @@ def _campaign(
     actions = _of_members(lake, "enforcement_actions", night, ids)
     policy, the_nights = policy_of(lake, night)
     scored = {r["account_id"]: r for r in scores}
-    acted = {r["account_id"]: r for r in actions}
+    held = holding(ids)
+    acted = dict(zip(held["account_id"].to_pylist(), held["action"].to_pylist(), strict=True))
+    under = Counter(acted.values())
     firmest = sorted(told(members), key=lambda row: (-row["strength"], row["account_id"]))
     return Explained(
         subject=plain(campaign),
@@ -344,12 +360,15 @@ def _campaign(
             {
                 **{k: row[k] for k in ("account_id", "joined", "strength")},
                 "distillation_score": scored.get(row["account_id"], {}).get("distillation_score"),
-                "action": acted.get(row["account_id"], {}).get("action"),
-                "proposed": acted.get(row["account_id"], {}).get("proposed"),
+                "in_force": acted.get(row["account_id"]),
             }
             for row in firmest[:MEMBERS_SHOWN]
         ],
         actions=_counted(lake, campaign, asked),
+        in_force=[
+            {"action": action, "accounts": under[action]}
+            for action in reversed(LADDER) if under[action]
+        ],
         limits=told(rows_if_there(lake, "campaign_budgets", None, asked, campaign_id=campaign)),
         decisions=decisions_by(lake, campaign, known_by),
         events=told(

@@ -38,9 +38,11 @@ def print_explained(console: Console, told: Explained) -> None:
     if told.members:
         _rows(console, "Members, firmest first", told.members)
     if told.subject_kind == CAMPAIGN_SUBJECT:
-        _rows(console, "Actions on its accounts", told.actions[-ROWS_SHOWN:])
+        _rows(console, "In force on its members", told.in_force)
+        _rows(console, "Actions on its accounts, by night", told.actions[-ROWS_SHOWN:])
         _rows(console, "Events", told.events[-ROWS_SHOWN:])
     else:
+        _rows(console, "In force", told.in_force)
         _rows(console, "Actions", _runs(told.actions)[-ROWS_SHOWN:])
     _rows(console, "Limits", told.limits[-1:])
     columns = ("date", "verdict", "action", "decided_by", "subject", "reason", "expires", "answers")

@@ -99,11 +99,15 @@ def account(request: Request) -> Response:
     carried, first = reader.carried(night, of.account_id)
     decisions = verdicts.decisions_on(lake_of(request), of.account_id)
     limited, lifted = _limits(request, night, of, decisions)
+    actions = reader.actions(night, of.account_id)
+    holds = verdicts.actions_in_force(lake_of(request), accounts=[of.account_id]).to_pylist()
+    # What the nights wrote and still holds by itself, so that people must have ended it.
+    ended = bool(actions) and not holds and actions[0].expires >= night
     return render(
         request, "account.html", subject=of.account_id, of=of, night=night,
         past=reader.account_past(night, of), carried=carried, carried_first=first,
         reasons=[(reason, behind(reason)) for reason in of.reasons],
-        actions=reader.actions(night, of.account_id), row_tables=ROW_TABLES,
+        actions=actions, holds=holds[0] if holds else None, ended=ended, row_tables=ROW_TABLES,
         decisions=decisions, limits=limited, lifted=lifted,
         asking=request.query_params.get("if") == "1", standing=standing,
         answer=what_if(policy, thresholds, standing), now=what_if(policy, thresholds, as_it_is),

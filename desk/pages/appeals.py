@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from desk.asked import LONGEST_REASON, field, lake_of, note, person_of
-from desk.deciding import in_order, open_appeals
+from desk.deciding import in_order
 from desk.page import DECIDE, READ, Page
 from desk.rendering import render
 from jobs import verdicts
@@ -17,7 +17,7 @@ from jobs.catalog.desk_tables import APPEALED, OVERTURNED, UPHELD
 def appeals(request: Request) -> Response:
     """Appeals that nobody has answered, the longest waiting first."""
     rows = in_order(verdicts.decisions_by(lake_of(request), None).to_pylist())
-    return render(request, "appeals.html", rows=list(open_appeals(rows).values()))
+    return render(request, "appeals.html", rows=list(verdicts.open_appeals(rows).values()))
 
 
 def appeal(request: Request) -> Response:

@@ -9,9 +9,10 @@ from starlette.responses import Response
 from desk.asked import lake_of, note, settings_of
 from desk.charts import pictures
 from desk.page import READ, Page
-from desk.reading.campaign import KIND_SAID, MEMBERS_A_PAGE, SORTS, Campaign
+from desk.reading.campaign import KIND_SAID, Campaign
 from desk.reading.limits import budget
 from desk.reading.masking import masked
+from desk.reading.members import MEMBERS_A_PAGE, SORTS
 from desk.reading.of_request import night_or_404, page_of, reader_of
 from desk.reading.reader import LakeReader
 from desk.rendering import render
@@ -31,6 +32,7 @@ def _campaign(request: Request) -> tuple[LakeReader, Campaign]:
 
 def campaign(request: Request) -> Response:
     reader, of = _campaign(request)
+    lake = lake_of(request)
     sort, page = request.query_params.get("sort", "requests"), page_of(request)
     sort = sort if sort in SORTS else "requests"
     pages = max(-(-of.accounts // MEMBERS_A_PAGE), 1)
@@ -44,9 +46,9 @@ def campaign(request: Request) -> Response:
         asked=reader.asked(of), templates=reader.templates(of), binding=binding,
         token_names=[f"{KIND_SAID.get(t.kind, t.kind)} {masked(t.kind, t.token)}"
                      for t in binding.tokens],
-        hours=reader.hours(of), costs=reader.costs(of, watch_from), watch_from=watch_from,
-        members=reader.members(of, sort, page), sort=sort, page=page, pages_of=pages,
-        a_page=MEMBERS_A_PAGE, decisions=verdicts.decisions_on(lake_of(request), of.campaign_id),
+        hours=reader.hours(of), costs=reader.costs(lake, of, watch_from), watch_from=watch_from,
+        members=reader.members(lake, of, sort, page), sort=sort, page=page, pages_of=pages,
+        a_page=MEMBERS_A_PAGE, decisions=verdicts.decisions_on(lake, of.campaign_id),
         kind_said=KIND_SAID, masked=masked,
         budgets=budget(reader.store, night_or_404(request), of.campaign_id),
     )  # fmt: skip

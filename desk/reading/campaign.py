@@ -1,17 +1,14 @@
-"""One campaign on a night: its past, its members, what it asks for, and what binds it."""
+"""One campaign on a night: its past, what it asks for, and what binds it."""
 
 from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from desk.reading.morning import HELD_NIGHTS
 from desk.reading.store import Part, Store
-from jobs.catalog.enforcement import LADDER
 from jobs.catalog.measures import INDICATORS
 from jobs.catalog.sketch import MARKERS
 from jobs.catalog.tables import TABLES
@@ -24,13 +21,6 @@ PAST_NIGHTS = 60
 MOST_TOKENS, MOST_COLUMNS, MOST_HOUR_ROWS = 24, 60, 60
 #: Members that carry a token before it counts as shared.
 _SHARED = 3
-MEMBERS_A_PAGE = 50
-SORTS = {
-    "requests": "requests desc, account_id", "score": "score desc nulls last, account_id",
-    "joined": "joined desc, account_id", "strength": "strength desc, account_id",
-    "account": "account_id", "action": "rung desc, requests desc, account_id",
-    "plan": "plan nulls last, requests desc, account_id",
-}  # fmt: skip
 #: Figures of a group that people compare: declared columns of `campaigns`.
 COMPARED = (
     "strangers", "hidden_place", "roster", "instruments", "untraceable", "own_template_requests",
@@ -157,36 +147,6 @@ class Hours:
     last: dt.date
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What an action on all members would touch and save on a night like the last."""
-
-    action: str
-    accounts: int
-    requests: int
-    output_tokens: int
-    organizations: int
-    verified: int
-    low_scores: int
-    plans: dict[str, int]
-
-
-@dataclass(frozen=True)
-class Member:
-    account_id: str
-    joined: dt.date
-    strength: float
-    score: float | None
-    requests: int
-    output_tokens: int
-    plan: str | None
-    country: str | None
-    verified: bool
-    status: str | None
-    action: str | None
-    rung: int
-
-
 _COLUMNS = (
     "campaign_id", "date", "kind", "first_seen", "accounts", "requests", "output_tokens", "score",
     "resale_score", "summary", "evidence", "reasons",
@@ -249,10 +209,11 @@ def like_groups(store: Store, of: Campaign) -> LikeGroups:
     )  # fmt: skip
 
 
-_MEMBERS = "select account_id from members where campaign_id = $subject"
+#: Account ids of `members`, of the campaign `$subject`.
+MEMBERS = "select account_id from members where campaign_id = $subject"
 
 
-def _members(night: dt.date) -> Part:
+def members_on(night: dt.date) -> Part:
     return Part("campaign_members", ("campaign_id", "account_id"), night, night)
 
 
@@ -265,12 +226,12 @@ def asked(store: Store, of: Campaign) -> tuple[Asked, ...]:
     )
     (row,) = store.rows(
         f"select {sums} from (select d.*, m.account_id is not null as mine from daily d "
-        f"left join ({_MEMBERS}) m using (account_id))",
+        f"left join ({MEMBERS}) m using (account_id))",
         {
             "daily": Part("account_daily", ("account_id", "prompts_known",
                                             *(f"asks_{m.name}" for m in MARKERS)), of.date,
                           of.date),
-            "members": _members(of.date),
+            "members": members_on(of.date),
         },
         {"subject": of.campaign_id},
     )  # fmt: skip
@@ -290,7 +251,7 @@ def templates(store: Store, of: Campaign) -> tuple[Template, ...]:
             select template_key as key, count(distinct account_id) as members,
                 sum(requests)::bigint as requests, sum(prompts)::bigint as prompts,
                 bit_or(markers) as markers
-            from templates semi join ({_MEMBERS}) using (account_id) group by 1
+            from templates semi join ({MEMBERS}) using (account_id) group by 1
             having members >= 2 order by requests desc, key limit 12
         )
         select mine.*, (select count(distinct account_id) from again where template_key = key)
@@ -299,7 +260,7 @@ def templates(store: Store, of: Campaign) -> tuple[Template, ...]:
             "templates": Part("account_templates", ("account_id", "template_key", "requests",
                                                     "prompts", "markers"), first, of.date),
             "again": Part("account_templates", ("account_id", "template_key"), first, of.date),
-            "members": _members(of.date),
+            "members": members_on(of.date),
         },
         {"subject": of.campaign_id},
     )  # fmt: skip
@@ -340,7 +301,7 @@ def binding(store: Store, of: Campaign) -> Binding:
     parts, first = carried_parts(store, of.date)
     found = store.arrays(
         f"""
-        with mine as materialized ({_MEMBERS}),
+        with mine as materialized ({MEMBERS}),
         held as materialized (
             select distinct account_id, kind, token from ({CARRIED})
             semi join mine using (account_id)
@@ -358,7 +319,7 @@ def binding(store: Store, of: Campaign) -> Binding:
         )
         select place, kind, token, members, carriers, account_id
         from top join held using (kind, token) order by place, account_id""",
-        {**parts, "members": _members(of.date)},
+        {**parts, "members": members_on(of.date)},
         {"subject": of.campaign_id, "shared": _SHARED, "most": MOST_TOKENS},
     )
     place = found["place"].astype(np.int64)
@@ -401,9 +362,9 @@ def hours(store: Store, of: Campaign) -> Hours:
     names = [f"hour_{hour:02d}" for hour in range(24)]
     found = store.arrays(
         f"select account_id, {', '.join(f'sum({n})::double as {n}' for n in names)} from daily "
-        f"semi join ({_MEMBERS}) using (account_id) group by account_id order by account_id",
+        f"semi join ({MEMBERS}) using (account_id) group by account_id order by account_id",
         {"daily": Part("account_daily", ("account_id", *names), first, of.date),
-         "members": _members(of.date)},
+         "members": members_on(of.date)},
         {"subject": of.campaign_id},
     )  # fmt: skip
     cells = np.stack([found[name] for name in names], axis=1)
@@ -423,78 +384,3 @@ def hours(store: Store, of: Campaign) -> Hours:
         first,
         of.date,
     )
-
-
-_STANDING = """
-with mine as materialized (
-    select account_id, joined, strength from members where campaign_id = $subject
-), held as (
-    select account_id, arg_max(action, date) as action, arg_max(expires, date) as expires
-    from actions semi join mine using (account_id) group by 1
-), standing as (
-    select account_id, joined, strength, distillation_score as score,
-        coalesce(requests, 0) as requests, coalesce(output_tokens, 0) as output_tokens, plan,
-        signup_country as country, coalesce(verified_organization, false) as verified, status,
-        organization_id, case when expires >= $night then action end as action,
-        coalesce(list_position($ladder, case when expires >= $night then action end), 0) as rung
-    from mine left join scores using (account_id) left join daily using (account_id)
-        left join accounts using (account_id) left join held using (account_id)
-)
-"""
-
-
-def _standing(of: Campaign) -> tuple[dict[str, Part], dict[str, Any]]:
-    night = of.date
-    parts = {
-        "members": Part("campaign_members", ("campaign_id", "account_id", "joined", "strength"),
-                        night, night),
-        "scores": Part("account_scores", ("account_id", "distillation_score"), night, night),
-        "daily": Part("account_daily", ("account_id", "requests", "output_tokens"), night, night),
-        "accounts": Part("accounts", ("account_id", "organization_id", "plan", "signup_country",
-                                      "verified_organization", "status"), night, night),
-        "actions": Part("enforcement_actions", ("account_id", "action", "expires", "date"),
-                        night - dt.timedelta(days=HELD_NIGHTS), night),
-    }  # fmt: skip
-    return parts, {"subject": of.campaign_id, "night": night, "ladder": list(LADDER)}
-
-
-def members(store: Store, of: Campaign, sort: str, page: int) -> tuple[Member, ...]:
-    """A page of members, from 0; `sort` is one of SORTS."""
-    parts, values = _standing(of)
-    rows = store.rows(
-        _STANDING + "select * exclude (organization_id) from standing "
-        f"order by {SORTS[sort]} limit $most offset $start",
-        parts, {**values, "most": MEMBERS_A_PAGE, "start": page * MEMBERS_A_PAGE},
-    )  # fmt: skip
-    return tuple(Member(**row) for row in rows)
-
-
-def costs(store: Store, of: Campaign, watch_from: float) -> tuple[Cost, ...]:
-    """For each rung what it would mean for members who are not under it, or a harder one, yet.
-
-    `watch_from` is the score below which nobody is even watched.
-    """
-    parts, values = _standing(of)
-    rows = store.rows(
-        _STANDING + """
-        select $ladder[wanted] as action, coalesce(plan, 'unknown') as plan,
-            count(*) as accounts, sum(requests)::bigint as requests,
-            sum(output_tokens)::bigint as output_tokens,
-            list(distinct organization_id) filter (organization_id is not null) as organizations,
-            count(*) filter (verified) as verified,
-            count(*) filter (coalesce(score, 0) < $watch_from) as low_scores
-        from standing, (select unnest(range(1, 6)) as wanted) where rung < wanted
-        group by wanted, plan order by wanted, plan""",
-        parts, {**values, "watch_from": watch_from},
-    )  # fmt: skip
-    found = []
-    for action in LADDER:
-        of_action = [row for row in rows if row["action"] == action]
-        sums = {
-            name: sum(row[name] for row in of_action)
-            for name in ("accounts", "requests", "output_tokens", "verified", "low_scores")
-        }
-        customers = {o for row in of_action for o in row["organizations"] or ()}
-        plans = {row["plan"]: row["accounts"] for row in of_action}
-        found.append(Cost(action, organizations=len(customers), plans=plans, **sums))
-    return tuple(found)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+import pyarrow as pa
+
 from desk.reading import account as of_account
 from desk.reading import campaign as of_campaign
+from desk.reading import members as of_members
 from desk.reading import morning as of_morning
 from desk.reading import search as of_search
 from desk.reading.account import Account, Action, Carried, Night
@@ -14,13 +17,12 @@ from desk.reading.campaign import (
     Asked,
     Binding,
     Campaign,
-    Cost,
     Hours,
     LikeGroups,
-    Member,
     Past,
     Template,
 )
+from desk.reading.members import Cost, Member
 from desk.reading.morning import Morning
 from desk.reading.search import Found
 from desk.reading.store import Store
@@ -28,7 +30,8 @@ from jobs.platform.lake import Lake
 
 _CAMPAIGN = ("campaigns", "campaign_members", "account_daily")
 _EVIDENCE = (*_CAMPAIGN, "account_indicators", "account_templates", "accounts")
-_STANDING = (*_CAMPAIGN, "account_scores", "accounts", "enforcement_actions")
+_IN_FORCE = ("campaign_members", "account_scores", "thresholds", "enforcement_actions", "decisions")
+_STANDING = (*_CAMPAIGN, "accounts", *_IN_FORCE)
 
 
 class LakeReader:
@@ -97,16 +100,22 @@ class LakeReader:
             lambda: of_campaign.hours(self.store, of),
         )  # fmt: skip
 
-    def members(self, of: Campaign, sort: str, page: int) -> tuple[Member, ...]:
+    def in_force(self, lake: Lake, of: Campaign) -> pa.Table:
         return self.store.remember(
-            ("members", of.date, of.campaign_id, sort, page), _STANDING,
-            lambda: of_campaign.members(self.store, of, sort, page),
+            ("in force", of.date, of.campaign_id), _IN_FORCE,
+            lambda: of_members.in_force(self.store, lake, of),
         )  # fmt: skip
 
-    def costs(self, of: Campaign, watch_from: float) -> tuple[Cost, ...]:
+    def members(self, lake: Lake, of: Campaign, sort: str, page: int) -> tuple[Member, ...]:
+        return self.store.remember(
+            ("members", of.date, of.campaign_id, sort, page), _STANDING,
+            lambda: of_members.members(self.store, of, self.in_force(lake, of), sort, page),
+        )  # fmt: skip
+
+    def costs(self, lake: Lake, of: Campaign, watch_from: float) -> tuple[Cost, ...]:
         return self.store.remember(
             ("costs", of.date, of.campaign_id, watch_from), _STANDING,
-            lambda: of_campaign.costs(self.store, of, watch_from),
+            lambda: of_members.costs(self.store, of, self.in_force(lake, of), watch_from),
         )  # fmt: skip
 
     # An account

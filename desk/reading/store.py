@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import duckdb
+import pyarrow as pa
 
 from jobs.catalog.tables import TABLES
 from jobs.platform.errors import LakeError
@@ -97,13 +98,16 @@ class Store:
         return first
 
     def rows(
-        self, sql: str, parts: Mapping[str, Part], values: Mapping[str, Any] | None = None
+        self,
+        sql: str,
+        parts: Mapping[str, Part | pa.Table],
+        values: Mapping[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
         """Rows of a query, each as a dictionary.
 
         Args:
             sql: fixed text that reads `parts` by their names and `$values` by theirs.
-            parts: what stands for each name.
+            parts: what stands for each name: of the lake, or rows that are there already.
             values: parameters.
 
         Raises:
@@ -113,7 +117,10 @@ class Store:
         return [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
 
     def arrays(
-        self, sql: str, parts: Mapping[str, Part], values: Mapping[str, Any] | None = None
+        self,
+        sql: str,
+        parts: Mapping[str, Part | pa.Table],
+        values: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         """The same as NumPy arrays, one a column: for what would be many rows."""
         cursor, _ = self._executed(sql, parts, values)
@@ -121,31 +128,41 @@ class Store:
         return arrays
 
     def _executed(
-        self, sql: str, parts: Mapping[str, Part], values: Mapping[str, Any] | None
+        self, sql: str, parts: Mapping[str, Part | pa.Table], values: Mapping[str, Any] | None
     ) -> tuple[duckdb.DuckDBPyConnection, list[str]]:
         given = dict(values or {})
         cursor = self._connection.cursor()
         try:
-            named = [
+            relations = [
                 f"{name} as not materialized ({self._relation(cursor, name, part, given)})"
                 for name, part in parts.items()
             ]
             body = sql.strip()
             join = ", " + body[5:] if body[:5].lower() == "with " else " " + body
             # DuckDB refuses parameters that a query does not name.
-            used = {key: value for key, value in given.items() if f"${key}" in body + str(named)}
-            cursor.execute("with " + ", ".join(named) + join, used)
+            used = {
+                key: value for key, value in given.items() if f"${key}" in body + str(relations)
+            }
+            cursor.execute("with " + ", ".join(relations) + join, used)
         except (duckdb.IOException, duckdb.HTTPException, OSError) as error:
             # As when an upkeep run took files away that the log still named when it was read.
-            for part in parts.values():
-                self._tables.pop(part.table, None)
-            tables = ", ".join(sorted({part.table for part in parts.values()}))
+            named = sorted({part.table for part in parts.values() if isinstance(part, Part)})
+            for table in named:
+                self._tables.pop(table, None)
+            tables = ", ".join(named)
             raise LakeError(f"files of {tables} can't be read: load the page again") from error
         return cursor, [column[0] for column in cursor.description or ()]
 
     def _relation(
-        self, cursor: duckdb.DuckDBPyConnection, name: str, part: Part, given: dict[str, Any]
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        name: str,
+        part: Part | pa.Table,
+        given: dict[str, Any],
     ) -> str:
+        if isinstance(part, pa.Table):
+            cursor.register(f"arrow_{name}", part)
+            return f"select * from arrow_{name}"
         files = self._files(part.table)
         types = (
             {column.name: _TYPES[column.type] for column in TABLES[part.table].columns}

@@ -94,7 +94,7 @@ STEPS: tuple[Step, ...] = (
         entry="jobs.decide:run",
         about="Turn scores and people's decisions into actions under the policy: thresholds at its "
         "false positive rates, evidence, allow-list, caps, expiry.",
-        reads=("account_scores", "campaigns", "accounts", "labels", "decisions",
+        reads=("account_scores", "campaigns", "campaign_members", "accounts", "labels", "decisions",
                "enforcement_mode", "enforcement_actions"),
         writes=("thresholds", "policies", "enforcement_actions"),
         after=("check_scored",),

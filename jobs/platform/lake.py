@@ -300,7 +300,8 @@ class Lake:
         self.create(name)
         self.tables_read.add(name)
         filters: list[tuple[str, str, Any]] = [
-            (column, "in", sorted(values)) for column, values in (only or {}).items()
+            (column, "in", pa.array(sorted(values), pa.string()))
+            for column, values in (only or {}).items()
         ]
         if first is not None:
             filters.append(("date", ">=", first))

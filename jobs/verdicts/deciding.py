@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import unicodedata
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -19,8 +19,11 @@ from jobs.plain_text import plain
 from jobs.platform.errors import StillwatchError
 from jobs.platform.lake import Lake, arrow_schema
 from jobs.platform.lock import sole_decider
-from jobs.verdicts.standing import decisions_by, decisions_on, latest_actions, pending
+from jobs.verdicts.in_force import latest_actions
+from jobs.verdicts.standing import decisions_by, decisions_on, pending
 
+#: What may come of an appeal.
+ANSWERS = (desk.OVERTURNED, desk.UPHELD)
 #: Characters of a reason or a name that are kept: a page of text.
 LONGEST_REASON = 2_000
 #: Nights back in which the members of a campaign that is no longer seen are looked for.
@@ -78,7 +81,7 @@ def record(
 
     Raises:
         DecidedAlready: somebody decided on the subject since `seen`.
-        VerdictError: it can't be decided so; why.
+        VerdictError: it can't be decided so, or not by this person; why.
     """
     by, reason = plain(by, 200), plain(reason, LONGEST_REASON, lines=True)
     if verdict not in desk.VERDICTS:
@@ -103,6 +106,11 @@ def record(
         if verdict in (desk.APPROVED, desk.REJECTED):
             row = _second_word(lake, verdict, answers, by)
         else:
+            if verdict in ANSWERS and (maker := may_not_answer(earlier, subject, by)):
+                raise VerdictError(
+                    f"{maker} took part in the decision that {plain(subject, 80)} contests: "
+                    "another person has to answer the appeal"
+                )
             row = _about(lake, subject, accounts, first - dt.timedelta(days=1), evidence)
             row["answers"] = _answered(earlier, answers)
             row["needs_approval"] = action == LADDER[-1] and _needs_two(lake, row, first, policy)
@@ -167,8 +175,7 @@ def _about(
     scores = lake.rows("account_scores", night, night, [*columns, "model_version"])
     scores = scores.filter(pc.is_in(scores["account_id"], value_set=pa.array(accounts)))
     # What holds may be of a night long ago: who is suspended sends nothing, and no night scores it.
-    acted = latest_actions(lake, night)
-    acted = acted.filter(pc.is_in(acted["account_id"], value_set=pa.array(accounts)))
+    acted = latest_actions(lake, night, accounts)
     against = {f for of in (scores, acted) for row in of["evidence"].to_pylist() for f in row or ()}
     campaigns = {c for of in (scores, acted) for c in of["campaign_id"].to_pylist() if c}
     behind = set(acted["decision_id"].to_pylist()) - {None}
@@ -207,8 +214,7 @@ def _is_account(lake: Lake, name: str, night: dt.date) -> bool:
         if pc.any(pc.equal(known, name)).as_py():
             return True
     # Gone from the snapshots since, as who was suspended may be: it can appeal all the same.
-    held = latest_actions(lake, night)["account_id"]
-    return bool(pc.any(pc.equal(held, name)).as_py())
+    return latest_actions(lake, night, [name]).num_rows > 0
 
 
 def _answered(earlier: list[dict[str, Any]], answers: str | None) -> str | None:
@@ -258,6 +264,38 @@ def _any_verified(lake: Lake, row: Mapping[str, Any]) -> bool:
         if not unknown:
             break
     return False
+
+
+def open_appeals(decisions: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Appeals that nobody has answered, by subject; of decisions in order, oldest first."""
+    waiting: dict[str, Mapping[str, Any]] = {}
+    for row in decisions:
+        if row["verdict"] == desk.APPEALED:
+            waiting.setdefault(row["subject"], row)
+        elif row["verdict"] in ANSWERS:
+            waiting.pop(row["subject"], None)
+    return waiting
+
+
+def may_not_answer(decisions: Sequence[Mapping[str, Any]], subject: str, by: str) -> str | None:
+    """The person's name where they can't answer the subject's open appeal, since they took or
+    approved a decision that it contests; None where they can, or none is open.
+
+    What customers are told (`jobs.appeals`) is that somebody else examines it. An error of one's
+    own that nobody contests yet, everyone may undo.
+
+    Args:
+        decisions: all on the subject, oldest first.
+        subject: the account.
+        by: who would answer.
+    """
+    appeal = open_appeals(decisions).get(subject)
+    if appeal is None:
+        return None
+    contested = decisions[: list(decisions).index(appeal)]
+    took = (row["decided_by"] for row in contested
+            if row["verdict"] in (*desk.FINDINGS, desk.APPROVED))  # fmt: skip
+    return next((name for name in took if _same_person(name, by)), None)
 
 
 def _same_person(one: str, other: str) -> bool:

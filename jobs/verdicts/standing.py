@@ -1,4 +1,4 @@
-"""What stands of people's decisions on a night, and now: labels, actions, evidence they saw."""
+"""What stands of people's decisions on a night: labels, actions, evidence that they saw."""
 
 from __future__ import annotations
 
@@ -7,25 +7,33 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from jobs.catalog import desk_tables as desk
-from jobs.catalog.desk_tables import DECISIONS, ENFORCE, ENFORCEMENT_MODE, FINDINGS, OBSERVE
+from jobs.catalog.desk_tables import DECISIONS, FINDINGS
 from jobs.catalog.enforcement import LADDER, EnforcementPolicy
 from jobs.platform.lake import Lake, arrow_schema
 from models.definitions import BENIGN
 from models.labels import APPEAL
 
-#: The first reason of an action that people ordered; the night from which it counts follows.
-SAID_BY_PERSON = "A person looked at the evidence and decided this, from the night of "
 #: How sure a label is that one person's decision makes, and one that two agreed on.
 ONE_PERSON, TWO_PERSONS = 0.9, 1.0
 #: Verdicts after which what people saw counts no more.
 CLEARING = (BENIGN, desk.OVERTURNED, desk.VETTED)
 #: Verdicts that say something of the accounts; the others are about another decision.
 ABOUT_ACCOUNTS = (*FINDINGS, desk.VETTED, desk.OVERTURNED)
+#: What a decision says of each of its accounts.
+_MADE = pa.schema({
+    "verdict": pa.string(), "decision_id": pa.string(), "decided_on": pa.date32(),
+    "at": pa.timestamp("us", "UTC"), "ordered": pa.string(), "action": pa.string(),
+    "holds_until": pa.date32(), "covers_until": pa.date32(), "evidence": pa.list_(pa.string()),
+    "campaigns": pa.list_(pa.string()), "confidence": pa.float64(), "reason": pa.string(),
+    "expires": pa.date32(),
+})  # fmt: skip
+#: Columns of `standing`.
+_STANDING = ("account_id", *(name for name in _MADE.names if name != "expires"))
 _LABEL_COLUMNS = ("account_id", "label", "labelled_at", "source", "campaign", "confidence", "date")
 
 
@@ -46,53 +54,72 @@ def standing(decisions: pa.Table, date: dt.date, policy: EnforcementPolicy) -> p
         covers_until (the night up to which nobody needs to look again), evidence, campaigns,
         confidence, reason; sorted by account.
     """
-    columns = {
-        "account_id": pa.string(), "verdict": pa.string(), "decision_id": pa.string(),
-        "decided_on": pa.date32(), "at": pa.timestamp("us", "UTC"), "ordered": pa.string(),
-        "action": pa.string(),
-        "holds_until": pa.date32(), "covers_until": pa.date32(),
-        "evidence": pa.list_(pa.string()), "campaigns": pa.list_(pa.string()),
-        "confidence": pa.float64(), "reason": pa.string(),
-    }  # fmt: skip
-    rows = _counting(decisions, date)
-    if rows:
-        frame = pd.DataFrame([_stands(row, date, policy) for row in rows])
-        frame = frame.explode("account_id").dropna(subset=["account_id"])
-        frame = frame.sort_values(["account_id", "at", "decision_id"], kind="stable")
-        frame = _beside_vettings(frame.reset_index(drop=True), date)
-        listed = frame.to_dict("list")
-    else:
-        listed = {name: [] for name in columns}
-    schema = pa.schema(list(columns.items()))
-    return pa.table({name: pa.array(listed[name], kind) for name, kind in columns.items()}, schema)
+    rows = sorted(_counting(decisions, date), key=lambda row: (row["at"], row["decision_id"]))
+    made = pa.Table.from_pylist([_stands(row, date, policy) for row in rows], schema=_MADE)
+    accounts = pa.array([row["accounts"] for row in rows], pa.list_(pa.string()))
+    # Which decision was the last to find something of each account, and which to vet it; -1: none.
+    names = accounts.flatten().dictionary_encode()
+    decision = np.asarray(pc.list_parent_indices(accounts))
+    code = np.asarray(names.indices)
+    vets = np.array([row["verdict"] == desk.VETTED for row in rows], bool)
+    found, vetting = (np.full(len(names.dictionary), -1, np.int64) for _ in range(2))
+    # Of a position that is given twice NumPy keeps the last value, and decisions are in order.
+    for last, kind in ((found, ~vets), (vetting, vets)):
+        last[code[kind[decision]]] = decision[kind[decision]]
+    return _beside_vettings(names.dictionary, found, vetting, made, date)
 
 
-def _beside_vettings(frame: pd.DataFrame, date: dt.date) -> pd.DataFrame:
-    """The last row of each account, and what a vetting after it leaves of the one before it.
+def _beside_vettings(
+    accounts: pa.Array,
+    found: NDArray[np.int64],
+    vetting: NDArray[np.int64],
+    made: pa.Table,
+    date: dt.date,
+) -> pa.Table:
+    """What stands for each account of its last finding and its last vetting.
 
     A vetting lifts what was ordered before it, for good. What people cleared before it counts no
     more while it stands than before, and as little as before once it has ended.
+
+    Args:
+        accounts: (accounts,) ids.
+        found, vetting: (accounts,) rows of `made`, -1 for none.
+        made: a row a decision, oldest first, in the columns of `_MADE`.
+        date: the night.
     """
-    vettings = frame["verdict"] == desk.VETTED
-    found = frame[~vettings].drop_duplicates("account_id", keep="last").set_index("account_id")
-    last = frame[vettings].drop_duplicates("account_id", keep="last").set_index("account_id")
-    lifted = found.index[found.index.isin(last.index)]
-    lifted = lifted[(last.loc[lifted, "at"] > found.loc[lifted, "at"]).to_numpy()]
+    at = np.asarray(made["at"].cast(pa.int64()))
+    ended = pc.fill_null(pc.less(made["expires"], pa.scalar(date)), False).to_numpy()
+    clears = pc.is_in(made["verdict"], value_set=pa.array(CLEARING)).to_numpy()
+    lifted = (found >= 0) & (vetting >= 0)
+    lifted[lifted] = at[vetting[lifted]] > at[found[lifted]]
+    vetted = (vetting >= 0) & (lifted | (found < 0))
+    vetted[vetted] = ~ended[vetting[vetted]]
+    chosen = np.where(vetted, vetting, found)
+    lifted &= ~vetted
+    kept = np.flatnonzero(chosen >= 0)
+    kept = kept[np.asarray(pc.sort_indices(accounts.take(pa.array(kept))))]
+    rows = made.take(pa.array(chosen[kept]))
+    gone = pa.array(lifted[kept])
+    changed = {"account_id": accounts.take(pa.array(kept))}
     for name in ("ordered", "action", "holds_until"):
-        found[name] = found[name].astype(object)
-        found.loc[lifted, name] = None
-    found.loc[lifted, "covers_until"] = found.loc[lifted, "decided_on"]
-    in_time = np.array([pd.isna(until) or until >= date for until in last["expires"]], bool)
-    latest = last.index.isin(lifted) | ~last.index.isin(found.index)
-    stands = last[in_time & latest]
-    cleared = found.index[found["verdict"].isin(CLEARING)].intersection(stands.index)
-    evidence = {name: sorted({*stands.at[name, "evidence"], *found.at[name, "evidence"]})
-                for name in cleared}  # fmt: skip
-    stands = stands.assign(
-        evidence=[evidence.get(name, row) for name, row in stands["evidence"].items()]
+        changed[name] = pc.if_else(gone, pa.scalar(None, _MADE.field(name).type), rows[name])
+    changed["covers_until"] = pc.if_else(gone, rows["decided_on"], rows["covers_until"])
+    # Of accounts that were cleared before they were vetted, what people saw either time.
+    both = vetted & (found >= 0)
+    both[both] = clears[found[both]]
+    pairs, pair = np.unique(
+        np.stack([vetting[both], found[both]], axis=1), axis=0, return_inverse=True
     )
-    both = pd.concat([found[~found.index.isin(stands.index)], stands])
-    return both.sort_index().reset_index()
+    evidence = made["evidence"].to_pylist()
+    joined = pa.array([sorted({*evidence[v], *evidence[f]}) for v, f in pairs.tolist()],
+                      pa.list_(pa.string()))  # fmt: skip
+    of_account = chosen.copy()
+    of_account[both] = len(evidence) + pair.reshape(-1)
+    seen = pa.chunked_array([*made["evidence"].chunks, joined], pa.list_(pa.string()))
+    changed["evidence"] = seen.take(pa.array(of_account[kept]))
+    return pa.table({
+        name: changed[name] if name in changed else rows[name] for name in _STANDING
+    })  # fmt: skip
 
 
 def _counting(decisions: pa.Table, date: dt.date) -> list[dict[str, Any]]:
@@ -133,7 +160,6 @@ def _stands(row: dict[str, Any], date: dt.date, policy: EnforcementPolicy) -> di
     holds = row["action"] and (row["expires"] or until(policy.rung(row["action"]).expires_days))
     acting = holds and holds >= date
     return {
-        "account_id": row["accounts"],
         "verdict": row["verdict"],
         "decision_id": row["decision_id"],
         "decided_on": row["date"],
@@ -194,111 +220,22 @@ def decisions_by(lake: Lake, date: dt.date | None) -> pa.Table:
     return lake.rows(DECISIONS.name, None, date)
 
 
-def mode_on(lake: Lake, date: dt.date) -> str:
-    """Whether the night's actions are to be carried out."""
-    if not lake.exists(ENFORCEMENT_MODE.name):
-        return OBSERVE
-    changes = lake.rows(ENFORCEMENT_MODE.name, None, date).sort_by("changed_at")
-    return str(changes["mode"][-1].as_py()) if changes.num_rows else OBSERVE
-
-
-def enforcing(lake: Lake) -> bool:
-    """Whether actions are to be carried out now."""
-    scored = lake.nights("account_scores")
-    return bool(scored) and mode_on(lake, scored[-1] + dt.timedelta(days=1)) == ENFORCE
-
-
-def actions_in_force(lake: Lake, date: dt.date | None = None) -> pa.Table:
-    """What holds after a night, one row an account, in the columns of enforcement_actions.
-
-    The account's latest action up to the night that has not expired; after the last night,
-    decisions that people have made since are applied at once: what they lifted is gone, what they
-    ordered is in.
-    """
-    scored = lake.nights("account_scores")
-    policy = lake.settings.enforcement_policy
-    last = date or (scored[-1] if scored else None)
-    if last is None:
-        return lake.rows("enforcement_actions")
-    latest = _latest_rows(lake, last)
-    held = latest.filter(pc.greater_equal(latest["expires"], pa.scalar(last)))
-    if date is not None and scored and date < scored[-1]:
-        return held
-    tomorrow = last + dt.timedelta(days=1)
-    mode = mode_on(lake, tomorrow)
-    held = held.set_column(
-        held.column_names.index("mode"), "mode", pa.array([mode] * held.num_rows, pa.string())
-    )
-    stands = standing(decisions_by(lake, tomorrow), tomorrow, policy)
-    stands = stands.filter(_after_its_row(lake, stands, latest, last))
-    if not stands.num_rows:
-        return held
-    changed = pc.or_(
-        pc.is_in(stands["verdict"], value_set=pa.array(CLEARING)), pc.is_valid(stands["action"])
-    )
-    stands = stands.filter(changed)
-    decided = pc.is_in(held["account_id"], value_set=stands["account_id"].combine_chunks())
-    before = {row["account_id"]: row for row in held.filter(decided).to_pylist()}
-    ordered = [
-        {
-            "date": last, "account_id": row["account_id"], "action": row["action"],
-            "campaign_id": before.get(row["account_id"], {}).get("campaign_id"),
-            "reasons": [f"{SAID_BY_PERSON}{row['decided_on']}.",
-                        *before.get(row["account_id"], {}).get("reasons", [])],
-            "evidence": row["evidence"], "expires": row["holds_until"],
-            "policy_version": policy.version, "mode": mode, "proposed": None,
-            "held_since": None, "held_until": None, "decision_id": row["decision_id"],
-        }
-        for row in stands.to_pylist() if row["action"]
-    ]  # fmt: skip
-    return pa.concat_tables([
-        held.filter(pc.invert(decided)), pa.Table.from_pylist(ordered, schema=held.schema)
-    ]).sort_by("account_id")  # fmt: skip
-
-
-def latest_actions(lake: Lake, night: dt.date) -> pa.Table:
-    """Each account's latest action up to a night that holds on it still, as the nights wrote it."""
-    latest = _latest_rows(lake, night)
-    return latest.filter(pc.greater_equal(latest["expires"], pa.scalar(night)))
-
-
-def _latest_rows(lake: Lake, night: dt.date) -> pa.Table:
-    """Each account's latest action up to a night, whether it holds or not, by account."""
-    longest = max(rung.expires_days for rung in lake.settings.enforcement_policy.rungs)
-    rows = lake.rows("enforcement_actions", night - dt.timedelta(days=longest), night)
-    rows = rows.sort_by([("account_id", "ascending"), ("date", "descending")])
-    return rows.take(_first_of_each(rows["account_id"]))
-
-
-def _after_its_row(
-    lake: Lake, stands: pa.Table, latest: pa.Table, last: dt.date
-) -> pa.ChunkedArray:  # fmt: skip
-    """Whether each decision counts from later on than the account's last row of actions, or than
-    the last night decided where it has none: a night may stop between its scores and `decide`."""
-    decided = [night for night in lake.nights("thresholds") if night <= last]
-    otherwise = pa.scalar(decided[-1] if decided else dt.date.min, pa.date32())
-    at = pc.index_in(stands["account_id"], value_set=latest["account_id"].combine_chunks())
-    rows = pc.fill_null(latest["date"].take(at), otherwise)
-    return pc.greater(stands["decided_on"], rows)
-
-
-def _first_of_each(keys: pa.ChunkedArray) -> pa.Array:
-    """(accounts,) positions of the first row of each key in a sorted column."""
-    ids = keys.combine_chunks().dictionary_encode().indices
-    _, first = np.unique(ids.to_numpy(zero_copy_only=False), return_index=True)
-    return pa.array(np.sort(first))
-
-
 def decisions_on(lake: Lake, subject: str) -> list[dict[str, Any]]:
     """Decisions on a campaign or an account, oldest first, also those that name it among others."""
-    rows = decisions_by(lake, None).to_pylist()
-    own = [row for row in rows if row["subject"] == subject or subject in row["accounts"]]
-    return sorted(own, key=_moment)
+    rows = decisions_by(lake, None)
+    accounts = rows["accounts"].combine_chunks()
+    named = pc.list_parent_indices(accounts).filter(pc.equal(accounts.flatten(), subject))
+    own = pc.fill_null(pc.equal(rows["subject"], subject), False).to_numpy().copy()
+    own[np.asarray(named)] = True
+    return sorted(rows.filter(pa.array(own)).to_pylist(), key=_moment)
 
 
 def pending(lake: Lake) -> list[dict[str, Any]]:
     """Decisions that wait for a second person, oldest first."""
-    rows = decisions_by(lake, None).to_pylist()
-    answered = {row["answers"] for row in rows if row["verdict"] in (desk.APPROVED, desk.REJECTED)}
-    waiting = [r for r in rows if r["needs_approval"] and r["decision_id"] not in answered]
-    return sorted(waiting, key=_moment)
+    rows = decisions_by(lake, None)
+    words = pc.is_in(rows["verdict"], value_set=pa.array([desk.APPROVED, desk.REJECTED]))
+    answered = rows.filter(words)["answers"].combine_chunks()
+    waits = pc.and_(
+        rows["needs_approval"], pc.invert(pc.is_in(rows["decision_id"], value_set=answered))
+    )
+    return sorted(rows.filter(waits).to_pylist(), key=_moment)

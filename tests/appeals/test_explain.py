@@ -94,6 +94,26 @@ def test_an_earlier_night_does_not_know_what_was_decided_since(bare_lake: Lake, 
     assert explain(bare_lake, "a1", NIGHT).decisions == []
 
 
+def test_what_was_decided_since_is_in_force_and_the_night_alone_does_not_know_it(
+    bare_lake: Lake, fill: Fill
+) -> None:
+    a_night(bare_lake, fill)
+    verdicts.record(bare_lake, verdict="distillation", subject="c-1", by="ana", reason="one list",
+                    action="challenge", accounts=["a2"])  # fmt: skip
+    verdicts.record(bare_lake, verdict="overturned", subject="a1", by="ben", reason="a school")
+    of_group = explain(bare_lake, "c-1")
+    assert {m["account_id"]: m["in_force"] for m in of_group.members} == {
+        "a1": None, "a2": "challenge",
+    }  # fmt: skip
+    assert of_group.in_force == [{"action": "challenge", "accounts": 1}]
+    assert explain(bare_lake, "a1").in_force == []
+    assert [row["action"] for row in explain(bare_lake, "a2").in_force] == ["challenge"]
+    assert explain(bare_lake, "c-1", NIGHT).in_force == [{"action": "limit", "accounts": 1}]
+    shown = StringIO()
+    print_explained(Console(file=shown, width=140), of_group)
+    assert "In force on its members" in shown.getvalue()
+
+
 def test_an_unknown_subject_is_one_line(bare_lake: Lake, fill: Fill) -> None:
     a_night(bare_lake, fill)
     with pytest.raises(UnknownSubjectError) as caught:

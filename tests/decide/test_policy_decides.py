@@ -28,7 +28,8 @@ EARLY = dt.date(2026, 5, 1)
 
 def word(account, verdict, *, ordered=None, until=None, on=EARLY, evidence=TWO, campaigns=()):
     """What a person decided of an account."""
-    return (account, verdict, ordered, until, on, f"d-{account}", list(evidence), list(campaigns))
+    return (account, verdict, ordered, until, on, f"d-{account}", list(evidence), list(campaigns),
+            next(iter(campaigns), None))  # fmt: skip
 
 
 def account(name, score, *, resale=0.0, campaign=None, evidence=TWO):
@@ -267,8 +268,18 @@ def test_what_people_ordered_is_done_and_holds_as_long_as_they_said(actions):
         [account("sure", 0.4, evidence=["time"], campaign="c"), account("other", 0.4)],
         people=[
             {"account": "sure", "verdict": "distillation", "ordered": "suspend", "until": until},
-            {"account": "silent", "verdict": "resale", "ordered": "limit", "until": until},
-            {"account": "other", "verdict": "distillation"},  # found out, and nothing ordered
+            {
+                "account": "silent",
+                "verdict": "resale",
+                "ordered": "limit",
+                "until": until,
+                "campaigns": ["c-old"],
+            },
+            {
+                "account": "other",
+                "verdict": "distillation",
+                "campaigns": ["c-old"],
+            },  # found out, and nothing ordered
         ],
         accounts=[("sure", None, "suspended", True)],
     )
@@ -278,7 +289,8 @@ def test_what_people_ordered_is_done_and_holds_as_long_as_they_said(actions):
         "A person looked at the evidence and decided this, from the night of 2026-05-01.",
         "reason of sure",
     ]
-    assert found["silent"]["evidence"] == TWO and found["silent"]["campaign_id"] is None
+    assert found["silent"]["evidence"] == TWO and found["silent"]["campaign_id"] == "c-old"
+    assert (found["sure"]["campaign_id"], found["other"]["campaign_id"]) == ("c", None)
     assert found["other"]["decision_id"] is None
 
 

@@ -169,6 +169,23 @@ def test_an_appeal_is_written_down_and_overturned(
     assert (last["verdict"], last["answers"]) == ("overturned", first["decision_id"])
 
 
+def test_who_decided_gets_no_form_to_answer_the_appeal_against_it(
+    as_role: Callable[..., Browser], worked: Any
+) -> None:
+    ana, ben = as_role("decide", "ana"), as_role("decide", "ben")
+    ana.send("/decide", subject="a9", verdict="distillation", action="limit", seen="",
+             reason="a list")  # fmt: skip
+    (made,) = decisions(worked)
+    ben.send("/appeal", subject="a9", verdict="appealed", seen=made["decision_id"], reason="no")
+    assert "another person has to answer it" in ana.get("/account/a9").text
+    assert 'value="overturned"' in ben.get("/account/a9").text
+    appeal = decisions(worked)[-1]["decision_id"]
+    refused = ana.send("/appeal", subject="a9", verdict="upheld", reason="it is",
+                       answers=appeal, seen=appeal)  # fmt: skip
+    assert refused.status_code == 400 and "another person" in words(refused.text)
+    assert len(decisions(worked)) == 2
+
+
 def test_the_mode_is_changed_with_a_reason_and_shown_on_every_page(
     as_role: Callable[..., Browser], worked: Any
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jobs import verdicts
 from tests.conftest import NIGHT
 from tests.desk.conftest import run_log
 
@@ -202,6 +203,15 @@ def test_an_operation_of_3_000_makes_a_page_that_can_be_read(worked, as_role, fi
         assert b"<script" not in picture.content
 
 
+def costs(browser: Any) -> dict[str, list[int]]:
+    """Figures of the cost table of c1, by action."""
+    page = browser.get("/campaign/c1").text
+    cost = page[page.index('id="cost"') : page.index('id="members"')]
+    rows = dict(re.findall(r'<span class="pill (\w+)">\w+</span></th>(.*?)</tr>', cost, re.DOTALL))
+    return {name: [int(n) for n in re.findall(r'right[^>]*">(\d+)<', row)]
+            for name, row in rows.items()}  # fmt: skip
+
+
 def test_cost_counts_who_is_not_acted_on_yet(worked, as_role, fill) -> None:
     fill(worked, "accounts", NIGHT, [
         {"account_id": "a1", "plan": "free", "verified_organization": False},
@@ -216,15 +226,38 @@ def test_cost_counts_who_is_not_acted_on_yet(worked, as_role, fill) -> None:
         {"account_id": "a1", "action": "limit", "expires": NIGHT + dt.timedelta(days=3)},
         {"account_id": "a3", "action": "suspend", "expires": NIGHT - dt.timedelta(days=1)},
     ])  # fmt: skip
-    page = as_role("read").get("/campaign/c1").text
-    cost = page[page.index('id="cost"') : page.index('id="members"')]
-    rows = dict(re.findall(r'<span class="pill (\w+)">\w+</span></th>(.*?)</tr>', cost, re.DOTALL))
-    figures = {name: [int(n) for n in re.findall(r'right[^>]*">(\d+)<', row)]
-               for name, row in rows.items()}  # fmt: skip
+    figures = costs(as_role("read"))
     # Accounts, requests, tokens, organizations, verified, low scores: a1 is limited already, what
     # a3 was under has expired.
     assert figures["limit"][:5] == [2, 18, 0, 1, 1]
     assert figures["suspend"][:5] == [3, 23, 0, 1, 1]
+
+
+def test_what_was_decided_since_the_night_is_on_the_pages_at_once(worked, as_role, fill) -> None:
+    fill(worked, "account_scores", NIGHT, [
+        {"account_id": a, "campaign_id": "c1", "distillation_score": 0.9} for a in ("a1", "a2")
+    ])  # fmt: skip
+    browser = as_role("read")
+    assert costs(browser)["suspend"][0] == 3 and costs(browser)["review"][0] == 0
+    verdicts.record(worked, verdict="distillation", subject="c1", by="ana", reason="one list",
+                    action="suspend", accounts=["a1"])  # fmt: skip
+    verdicts.record(worked, verdict="overturned", subject="a2", by="ana", reason="a school")
+    found = costs(browser)
+    # Of a1, a2 and a3 the first is suspended now, the second under nothing, the third to review.
+    assert (found["review"][0], found["suspend"][0]) == (1, 2)
+    # Accounts, requests, tokens, organizations, verified, low scores, without a score: a3.
+    assert found["suspend"][5:7] == [0, 1]
+    page = browser.get("/campaign/c1?sort=account").text
+    members = re.findall(r'href="/account/(a\d)".*?</tr>', page[page.index('id="members"') :])
+    rows = page[page.index('id="members"') :].split("</tr>")[1:4]
+    assert members[:3] == ["a1", "a2", "a3"]
+    assert ["pill suspend" in rows[0], "pill" in rows[1], "pill review" in rows[2]] == [
+        True, False, True,
+    ]  # fmt: skip
+    facts = {name: text(browser.get(f"/account/{name}")) for name in ("a1", "a2", "a3")}
+    assert "In force suspend to" in facts["a1"] and "by a person's decision" in facts["a1"]
+    assert "In force nothing: people ended what the nights did" in facts["a2"]
+    assert "In force review to" in facts["a3"] and "by policy" in facts["a3"]
 
 
 def test_rows_behind_a_reason_are_the_accounts_own(worked, as_role, fill) -> None:

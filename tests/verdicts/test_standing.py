@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jobs.catalog.desk_tables import DECISIONS
 from jobs.catalog.enforcement import POLICY
@@ -129,3 +132,81 @@ def test_decisions_make_labels_of_their_night_with_their_weight() -> None:
 @pytest.mark.parametrize("night", [day(1), day(20)])
 def test_without_decisions_nothing_stands(night: dt.date) -> None:
     assert standing(arrow_schema(DECISIONS).empty_table(), night, POLICY).num_rows == 0
+
+
+_ACCOUNTS = st.lists(st.sampled_from("abcd"), max_size=4, unique=True)
+_WORDS = st.lists(
+    st.tuples(
+        st.integers(2, 25), st.sampled_from(("distillation", "resale", "benign", "vetted",
+                                             "overturned", "approved", "rejected")),
+        _ACCOUNTS, st.sampled_from(("limit", "suspend", None)), st.booleans(),
+        st.integers(1, 28), st.lists(st.sampled_from(("content", "time", "label")), unique=True),
+        st.integers(0, 8),
+    ),
+    max_size=9,
+)  # fmt: skip
+
+
+@given(_WORDS)
+@settings(max_examples=150, deadline=None)
+def test_what_stands_of_an_account_is_its_last_word_whatever_else_was_decided(words: Any) -> None:
+    """Against a reader that follows one account through its decisions in order, by plain rules."""
+    rows = []
+    for n, (on, verdict, accounts, action, two, until, evidence, answers) in enumerate(words):
+        found = verdict in ("distillation", "resale")
+        rows.append(row(
+            f"d-{n}", on, verdict, *accounts, action=action if found else None,
+            needs_approval=two and found, evidence=evidence,
+            expires=day(until) if verdict == "vetted" else None,
+            answers=f"d-{answers}" if verdict in ("approved", "rejected") else None,
+        ))  # fmt: skip
+    found = stands(*rows)
+    for account in "abcd":
+        assert _told(found.get(account)) == _followed(account, rows), account
+
+
+def _told(entry: dict[str, Any] | None) -> Any:
+    if entry is None:
+        return None
+    return entry["decision_id"], entry["ordered"], sorted(entry["evidence"])
+
+
+def _followed(account: str, rows: list[dict[str, Any]], on: int = 20) -> Any:
+    """(decision, ordered, evidence) that stands of one account, or None."""
+    told = [r for r in rows if r["date"] <= day(on)]
+    told.sort(key=lambda r: (r["decided_at"], r["decision_id"]))
+    answers = {r["answers"]: r for r in told if r["verdict"] in ("approved", "rejected")}
+    moments = []
+    for entry in told:
+        answer = answers.get(entry["decision_id"])
+        approved = answer is not None and answer["verdict"] == "approved"
+        if entry["verdict"] in ("approved", "rejected") or account not in entry["accounts"]:
+            continue
+        if entry["needs_approval"] and not approved:
+            continue
+        at = entry["decided_at"]
+        if answer is not None:
+            at = max(at, answer["decided_at"])
+            asked = (entry["decided_at"], entry["decision_id"])
+            given = (answer["decided_at"], answer["decision_id"])
+            if approved and any(
+                asked < (r["decided_at"], r["decision_id"]) <= given and account in r["accounts"]
+                for r in told if r["verdict"] in ("benign", "overturned", "vetted")
+            ):  # fmt: skip
+                continue
+        moments.append((at, entry["decision_id"], entry))
+    moments.sort(key=lambda m: m[:2])
+    finding = next((m for m in reversed(moments) if m[2]["verdict"] != "vetted"), None)
+    vetting = next((m for m in reversed(moments) if m[2]["verdict"] == "vetted"), None)
+    if vetting is not None and (finding is None or vetting[0] > finding[0]):
+        if vetting[2]["expires"] >= day(on):
+            seen = set(vetting[2]["evidence"])
+            if finding is not None and finding[2]["verdict"] in ("benign", "overturned"):
+                seen |= set(finding[2]["evidence"])
+            return vetting[1], None, sorted(seen)
+        if finding is None:
+            return None
+        return finding[1], None, sorted(finding[2]["evidence"])
+    if finding is None:
+        return None
+    return finding[1], finding[2]["action"], sorted(finding[2]["evidence"])

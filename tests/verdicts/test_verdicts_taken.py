@@ -117,7 +117,8 @@ def test_what_was_decided_since_the_night_holds_at_once(lake):
     say(lake, "distillation", "b", action="challenge")
     say(lake, "distillation", "alone")  # found out, nothing ordered: what holds goes on
     assert in_force(lake) == {"b": "challenge", "alone": "review"}
-    assert verdicts.actions_in_force(lake, NIGHT).num_rows == 2
+    left = verdicts.actions_in_force(lake, NIGHT).to_pylist()  # as the night left it
+    assert {r["account_id"]: r["action"] for r in left} == {"a": "limit", "alone": "review"}
 
 
 def test_an_action_holds_until_it_expires_or_a_later_night_says_otherwise(lake, fill):
@@ -243,3 +244,52 @@ def test_an_appeal_of_who_sends_nothing_any_more_is_about_what_it_was_suspended_
         ])  # fmt: skip
     won = say(lake, "overturned", "b", by="ben", answers=made["decision_id"])
     assert (won["campaigns"], won["evidence"]) == (["c-1"], ["content", "time"])
+
+
+def test_nobody_answers_an_appeal_against_their_own_decision(lake):
+    held = say(lake, "distillation", "firm", action="suspend")
+    say(lake, "approved", "firm", by="ben", answers=held["decision_id"])
+    appeal = say(lake, "appealed", "firm", by="cem")
+    for by, verdict in (("ana", "upheld"), ("oidc:Ana", "overturned"), ("ben", "upheld")):
+        with pytest.raises(VerdictError, match="another person has to answer the appeal"):
+            say(lake, verdict, "firm", by=by, answers=appeal["decision_id"])
+    assert [r["verdict"] for r in verdicts.decisions_on(lake, "firm")][-1] == "appealed"
+    # Whoever only wrote the appeal down took no part in what it contests.
+    say(lake, "overturned", "firm", by="cem", answers=appeal["decision_id"])
+
+
+def test_an_own_error_that_nobody_contests_may_be_undone(lake):
+    say(lake, "distillation", "alone", action="limit")
+    say(lake, "overturned", "alone")
+    # Nor is a later appeal theirs alone to leave: it is answered, and what they decide then is new.
+    say(lake, "appealed", "alone", by="ben")
+    with pytest.raises(VerdictError, match="ana took part"):
+        say(lake, "upheld", "alone")
+    say(lake, "upheld", "alone", by="ben")
+    say(lake, "overturned", "alone")
+
+
+def test_what_was_ordered_since_names_the_campaign_and_the_reasons_before(lake, fill):
+    fill(lake, "enforcement_actions", NIGHT, [
+        {"account_id": "a", "action": "limit", "campaign_id": "c-old", "expires": NEXT,
+         "reasons": ["one list", "one card"]},
+        {"account_id": "alone", "action": "review", "expires": NEXT, "reasons": ["odd hours"]},
+    ])  # fmt: skip
+    say(lake, "distillation", action="challenge", accounts=["a", "b"])
+    say(lake, "resale", "alone", action="limit")
+    found = {row["account_id"]: row for row in verdicts.actions_in_force(lake).to_pylist()}
+    said = "A person looked at the evidence and decided this, from the night of 2026-05-21."
+    assert {name: (row["campaign_id"], row["reasons"]) for name, row in found.items()} == {
+        "a": ("c-old", [said, "one list", "one card"]), "b": ("c-1", [said]),
+        "alone": (None, [said, "odd hours"]),
+    }  # fmt: skip
+
+
+def test_what_is_in_force_on_some_accounts_is_the_same_as_among_all(lake):
+    say(lake, "distillation", action="challenge", accounts=["a", "b"])
+    say(lake, "benign", "alone")
+    whole = verdicts.actions_in_force(lake).to_pylist()
+    assert [row["account_id"] for row in whole] == ["a", "b"]
+    for asked in (["b", "alone"], ["a"], ["alone"], []):
+        some = verdicts.actions_in_force(lake, accounts=asked).to_pylist()
+        assert some == [row for row in whole if row["account_id"] in asked], asked
