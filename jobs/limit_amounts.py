@@ -39,7 +39,8 @@ def stepped(
     """
     known = before[["step", "renewed_nights", "quiet_nights"]].astype("float64")
     new = known["step"].isna().to_numpy()
-    step = known["step"].fillna(1).to_numpy(np.int64)
+    # A policy that was changed since may have fewer.
+    step = np.minimum(known["step"].fillna(1).to_numpy(np.int64), last_step)
     again = renewed.fillna(False).to_numpy(bool) & ~new
     quiet = ~renewed.fillna(True).to_numpy(bool) & ~new
     held = known["renewed_nights"].fillna(0).to_numpy(np.int64)
@@ -105,7 +106,7 @@ def budgets(
     share = np.array(policy.budget_steps)[campaigns["step"].to_numpy(np.int64) - 1]
     return pd.DataFrame({
         name: np.maximum(
-            np.floor(share * campaigns[f"usual_{name}"].to_numpy(np.float64)).astype(np.int64),
+            _down(share * campaigns[f"usual_{name}"].to_numpy(np.float64)),
             floors[name].to_numpy(np.int64),
         )
         for name in ("requests_a_day", "tokens_a_day")
@@ -194,6 +195,11 @@ def counted_by_gateway(policy: LimitPolicy) -> bool:
 def _up(amounts: np.ndarray) -> np.ndarray:
     """Whole numbers, rounded up; what a sum of doubles adds to a whole one is no reason to."""
     return np.ceil(np.round(amounts, 6)).astype(np.int64)
+
+
+def _down(amounts: np.ndarray) -> np.ndarray:
+    """Whole numbers, rounded down, but for what a product of doubles lacks of a whole one."""
+    return np.floor(np.round(amounts, 6)).astype(np.int64)
 
 
 def words(parts: Mapping[str, pd.Series]) -> pd.Series:

@@ -1,33 +1,41 @@
 """What is usual: for an account before there was evidence against it, for honest accounts of its
-plan, for a campaign before its budget. Part of the step `limits`; account_daily is read on the
-engine, and what comes back has a row an account that is limited, a plan or a campaign."""
+plan, for a campaign before its budget.
+
+Part of the step `limits` and of what holds since (`jobs.limits_now`). A night gathers days of
+account_daily on its engine; in the morning the few accounts that people decided on are read
+without one. Either way the same lines below make figures of them.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
 
 from jobs.catalog.limit_policy import LimitPolicy
+from jobs.catalog.limit_tables import USUAL
 from jobs.catalog.sketch import MARKERS
+from jobs.catalog.tables import ACCOUNT_DAILY
+from jobs.platform.lake import arrow_schema
 
 if TYPE_CHECKING:
+    from pyspark.sql import Column
+
     from jobs.platform.lake import Lake
 
-USUAL = ("usual_requests_a_day", "usual_requests_an_hour", "usual_tokens_a_day")
-_ASKED = tuple(f"asks_{marker.name}" for marker in MARKERS)
-_BUSIEST_HOUR = f"greatest({', '.join(f'hour_{hour:02d}' for hour in range(24))})"
-_TOKENS = "input_tokens + output_tokens"
+ASKED = tuple(f"asks_{marker.name}" for marker in MARKERS)
+_HOURS = tuple(f"hour_{hour:02d}" for hour in range(24))
+_TOKENS = ("input_tokens", "output_tokens")
 
 
 def own(lake: Lake, date: dt.date, accounts: pd.DataFrame, policy: LimitPolicy) -> pd.DataFrame:
     """A busy day of each account's own, from the days that lie well before the evidence.
 
     Args:
+        date: the night for which limits are worked out.
         accounts: account_id, since (the first evidence).
 
     Returns:
@@ -35,41 +43,59 @@ def own(lake: Lake, date: dt.date, accounts: pd.DataFrame, policy: LimitPolicy) 
     """
     if accounts.empty:
         return pd.DataFrame(columns=["account_id", *USUAL])
-    table = pa.table({
-        "account_id": pa.array(accounts["account_id"], pa.string()),
-        "until": pa.array(accounts["since"], pa.date32()),
-    })  # fmt: skip
-    asked = lake.session.createDataFrame(table, "account_id string, until date")
+    guard = dt.timedelta(days=policy.guard_days)
+    until = pd.to_datetime(accounts.set_index("account_id")["since"]) - guard
     first = date - dt.timedelta(days=policy.history_days - 1)
-    before = (
-        lake.read("account_daily", first, date)
-        .join(asked, "account_id")
-        .where(F.col("date") < F.date_sub("until", policy.guard_days))
-    )
-    found = before.groupBy("account_id").agg(F.count(F.lit(1)).alias("days"), *_busy(policy))
-    return _frame(found.where(F.col("days") >= policy.least_days).drop("days"))
+    # An account's days end before its own first evidence; no day of any is later than this.
+    last = until.max().date() - dt.timedelta(days=1)
+    days = _days_of(lake, first, last, accounts["account_id"], (*_HOURS, *_TOKENS))
+    days = days[pd.to_datetime(days["date"]) < days["account_id"].map(until)]
+    busy = pd.DataFrame({
+        "account_id": days["account_id"],
+        USUAL[0]: days["requests"],
+        USUAL[1]: days[list(_HOURS)].max(axis=1),
+        USUAL[2]: days[list(_TOKENS)].sum(axis=1),
+    })  # fmt: skip
+    by = busy.groupby("account_id", sort=True)
+    found = by[list(USUAL)].quantile(policy.quantile)[by.size() >= policy.least_days]
+    return found.astype("float64").reset_index()
 
 
 def of_plans(
     lake: Lake, date: dt.date, suspects: pa.Array, policy: LimitPolicy
 ) -> pd.DataFrame:  # fmt: skip
     """A busy day of honest accounts of each plan, and the share of their requests that asks for
-    each capability.
+    each capability. Needs an engine: these are the days of everybody.
 
     Args:
         suspects: ids of accounts that are left out.
 
     Returns:
-        plan, USUAL, asks_<marker> (null where no prompt is known).
+        plan, accounts, USUAL, asks_<marker> (null where no prompt is known); in order of plan.
     """
+    from pyspark.sql import functions as F
+
     plans = lake.night("accounts", date).select("account_id", "plan")
     left_out = lake.session.createDataFrame(pa.table({"account_id": suspects}), "account_id string")
-    days = _days(lake, date, policy.plan_days).join(left_out, "account_id", "left_anti")
-    return _frame(
-        days.join(plans, "account_id").where(F.col("plan").isNotNull()).groupBy("plan").agg(
-            *_busy(policy), *_asked()
-        )
-    )  # fmt: skip
+    first = date - dt.timedelta(days=policy.plan_days - 1)
+    days = lake.read("account_daily", first, date).join(left_out, "account_id", "left_anti")
+    amounts = ("requests", f"greatest({', '.join(_HOURS)})", " + ".join(_TOKENS))
+    busy: list[Column] = [
+        F.percentile(F.expr(amount), F.lit(policy.quantile)).alias(name)
+        for name, amount in zip(USUAL, amounts, strict=True)
+    ]
+    known = F.sum("prompts_known")
+    asked = [F.when(known > 0, F.sum(name) / known).alias(name) for name in ASKED]
+    found: pd.DataFrame = (
+        days.join(plans, "account_id")
+        .where(F.col("plan").isNotNull())
+        .groupBy("plan")
+        .agg(F.count_distinct("account_id").alias("accounts"), *busy, *asked)
+        .toArrow()
+        .to_pandas()
+    )
+    # Engines give groups in any order.
+    return found.sort_values("plan").reset_index(drop=True)
 
 
 def asked_lately(
@@ -77,13 +103,11 @@ def asked_lately(
 ) -> pd.DataFrame:  # fmt: skip
     """account_id and asks_<marker>: the share of its last days' requests that asks for each
     capability, null where no prompt is known."""
-    if accounts.empty:
-        return pd.DataFrame(columns=["account_id", *_ASKED])
-    asked = lake.session.createDataFrame(
-        pa.table({"account_id": pa.array(accounts, pa.string())}), "account_id string"
-    )
-    days = _days(lake, date, policy.plan_days).join(asked, "account_id")
-    return _frame(days.groupBy("account_id").agg(*_asked()))
+    first = date - dt.timedelta(days=policy.plan_days - 1)
+    days = _days_of(lake, first, date, accounts, ("prompts_known", *ASKED))
+    sums = days.groupby("account_id", sort=True)[["prompts_known", *ASKED]].sum()
+    known = sums["prompts_known"].where(sums["prompts_known"] > 0).astype("float64")
+    return sums[list(ASKED)].astype("float64").div(known, axis=0).reset_index()
 
 
 def of_campaigns(
@@ -95,43 +119,33 @@ def of_campaigns(
     Args:
         members: account_id, campaign_id.
     """
-    if members.empty:
-        return pd.DataFrame(columns=["campaign_id", "usual_requests_a_day", "usual_tokens_a_day"])
-    table = pa.table({
-        name: pa.array(members[name], pa.string()) for name in ("account_id", "campaign_id")
-    })  # fmt: skip
-    asked = lake.session.createDataFrame(table, "account_id string, campaign_id string")
-    days = (
-        _days(lake, date, policy.budget_days).join(asked, "account_id")
-        .groupBy("campaign_id", "date")
-        .agg(F.sum("requests").alias("requests"), F.sum(F.expr(_TOKENS)).alias("tokens"))
-    )  # fmt: skip
-    return _frame(
-        days.groupBy("campaign_id").agg(
-            F.avg("requests").alias("usual_requests_a_day"),
-            F.avg("tokens").alias("usual_tokens_a_day"),
-        )
+    first = date - dt.timedelta(days=policy.budget_days - 1)
+    days = _days_of(lake, first, date, members["account_id"], _TOKENS)
+    days = days.assign(
+        campaign_id=days["account_id"].map(members.set_index("account_id")["campaign_id"]),
+        tokens=days[list(_TOKENS)].sum(axis=1),
     )
+    together = days.groupby(["campaign_id", "date"])[["requests", "tokens"]].sum()
+    found = together.groupby(level="campaign_id").mean().astype("float64")
+    names = {"requests": "usual_requests_a_day", "tokens": "usual_tokens_a_day"}
+    return found.rename(columns=names).reset_index()
 
 
-def _days(lake: Lake, date: dt.date, days: int) -> DataFrame:
-    return lake.read("account_daily", date - dt.timedelta(days=days - 1), date)
-
-
-def _busy(policy: LimitPolicy) -> list[Column]:
-    amounts = ("requests", _BUSIEST_HOUR, _TOKENS)
-    return [
-        F.percentile(F.expr(amount), F.lit(policy.quantile)).alias(name)
-        for name, amount in zip(USUAL, amounts, strict=True)
-    ]
-
-
-def _asked() -> list[Column]:
-    known = F.sum("prompts_known")
-    return [F.when(known > 0, F.sum(name) / known).alias(name) for name in _ASKED]
-
-
-def _frame(frame: DataFrame) -> pd.DataFrame:
-    """In an order of its own: engines give groups in any."""
-    found: pd.DataFrame = frame.toArrow().to_pandas()
-    return found.sort_values(found.columns[0]).reset_index(drop=True)
+def _days_of(
+    lake: Lake, first: dt.date, last: dt.date, accounts: pd.Series, columns: Sequence[str]
+) -> pd.DataFrame:
+    """account_id, date, requests and `columns` of account_daily, of these accounts, in order."""
+    named = ["account_id", "date", "requests", *columns]
+    if accounts.empty or last < first:
+        return arrow_schema(ACCOUNT_DAILY).empty_table().select(named).to_pandas()
+    ids = pa.array(accounts, pa.string())
+    if lake.has_engine:
+        asked = lake.session.createDataFrame(
+            pa.table({"account_id": ids}), "account_id string"
+        ).distinct()
+        rows = lake.read("account_daily", first, last).join(asked, "account_id", "left_semi")
+        found = rows.select(*named).toArrow()
+    else:
+        only = {"account_id": set(ids.to_pylist())}
+        found = lake.rows("account_daily", first, last, named, only=only)
+    return found.sort_by([("account_id", "ascending"), ("date", "ascending")]).to_pandas()

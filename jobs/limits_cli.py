@@ -17,24 +17,32 @@ from jobs.platform.settings import load_settings
 def gateway_limits(lake: str | None, to: str, form: str) -> None:
     """Write the rate limits in force for a gateway: Envoy's rate limit service, or plain JSON.
 
-    What people lifted since the last night is left out at once. While enforcement only observes,
-    Envoy's limits are in shadow mode and JSON says so: nothing is refused.
+    What people decided since the last night counts at once: who was cleared or suspended is left
+    out, who was limited is in. While enforcement only observes, Envoy's limits are in shadow mode
+    and JSON says so: nothing is refused.
 
     \b
     Example:
       stillwatch gateway-limits --lake lake --to limits.yaml --format envoy
     """
     from jobs import limits_export as export
+    from jobs.limits_now import in_force
     from jobs.platform.lake import Lake
     from jobs.platform.storage import Place, place_of
 
-    limits = export.in_force(Lake(load_settings(lake)))
+    limits = in_force(Lake(load_settings(lake)))
     files = export.write(limits, Place(place_of("file", to)), form)
     accounts = len({row["account_id"] for row in limits.accounts})
+    since = {
+        "ordered since by people": limits.ordered,
+        "lifted since by people": limits.lifted,
+        "suspended since": limits.suspended,
+        "ended since": limits.ended,
+    }
     click.echo(
         f"{' and '.join(place.name for place in files)}: {accounts:,} accounts and "
         f"{len(limits.campaigns):,} campaigns after the night of {limits.night}"
-        + (f", {limits.lifted:,} lifted since" if limits.lifted else "")
+        + "".join(f", {count:,} {what}" for what, count in since.items() if count)
     )
     if not limits.enforce:
         click.echo(

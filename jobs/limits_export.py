@@ -1,6 +1,7 @@
 """Rate limits in the forms that gateways read: Envoy's rate limit service, and plain JSON.
 
-What stands in rate_limits after the last night, less what people lifted since. Envoy's service
+What `jobs.limits_now` finds in force: limits of the last night, and what people decided since.
+Envoy's service
 (envoyproxy/ratelimit) reads a YAML file a domain: nested descriptors of key and value, a limit with
 one unit at each end. The gateway sends, for each request, the descriptors
 (account_id, per), (account_id, capability, per) where it knows what is asked for, and
@@ -11,102 +12,28 @@ service counts and refuses nothing.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import Any
 
 from jobs.catalog.desk_tables import ENFORCE, OBSERVE
 from jobs.catalog.limit_policy import GATEWAY
 from jobs.catalog.limit_tables import ALL, REQUEST_LIMITS, TOKEN_LIMITS
-from jobs.platform.errors import LakeError, StillwatchError
+from jobs.limits_now import LimitsNow
+from jobs.platform.errors import StillwatchError
 from jobs.platform.storage import Place
-from jobs.verdicts import actions_in_force, enforcing
-
-if TYPE_CHECKING:
-    from jobs.platform.lake import Lake
 
 DOMAIN, TOKENS_DOMAIN = "stillwatch", "stillwatch_tokens"
 #: The service holds a limit in 32 bits without a sign.
 _MOST = 2**32 - 1
 #: Characters of an id that goes into a descriptor: more is no id, and fills the service's cache.
 _LONGEST_ID = 512
-#: Longer than any limit lives without an action that renews it.
-_LOOKED_BACK = dt.timedelta(days=60)
 _UNITS = ("minute", "hour", "day")
 
 
-@dataclass(frozen=True)
-class GatewayLimits:
-    """What is in force for the gateway.
-
-    Attributes:
-        night: the last one with limits.
-        enforce: whether gateways are to refuse anything.
-        accounts: rows of rate_limits, in order of account and capability.
-        campaigns: rows of campaign_budgets with an account left, `accounts` counted again.
-        lifted: accounts that had a limit after the night and have none now.
-    """
-
-    night: str
-    enforce: bool
-    accounts: list[dict[str, Any]]
-    campaigns: list[dict[str, Any]]
-    lifted: int
-
-
-def in_force(lake: Lake) -> GatewayLimits:
-    """Limits after the last night, less those that people lifted since.
-
-    Raises:
-        LakeError: no night has worked out limits yet.
-    """
-    nights = lake.nights("account_scores")
-    # A night without a limited account leaves no rows, and that is what it says.
-    if not nights or not lake.exists("rate_limits"):
-        raise LakeError(f"no night has worked out limits in {lake.root}: run one first")
-    last = _last_worked_out(lake, nights[-1])
-    policy = lake.settings.enforcement_policy
-    rows = lake.rows("rate_limits", last, last)
-    actions = actions_in_force(lake)
-    limiting = actions.filter(
-        pc.is_in(actions["action"], value_set=pa.array(policy.limits.actions))
-    )
-    held = pc.is_in(rows["account_id"], value_set=limiting["account_id"].combine_chunks())
-    before = pc.count_distinct(rows["account_id"]).as_py()
-    rows = rows.filter(held).sort_by([("account_id", "ascending"), ("capability", "ascending")])
-    whole = rows.filter(pc.equal(rows["capability"], ALL))
-    counts = {one["values"]: one["counts"]
-              for one in pc.value_counts(whole["campaign_id"]).to_pylist()}  # fmt: skip
-    budgets = lake.rows("campaign_budgets", last, last).sort_by("campaign_id").to_pylist()
-    return GatewayLimits(
-        night=last.isoformat(),
-        enforce=enforcing(lake),
-        accounts=rows.to_pylist(),
-        campaigns=[b | {"accounts": counts[b["campaign_id"]]} for b in budgets
-                   if counts.get(b["campaign_id"])],
-        lifted=before - whole.num_rows,
-    )  # fmt: skip
-
-
-def _last_worked_out(lake: Lake, scored: dt.date) -> dt.date:
-    """The last night whose limits were worked out, up to the last scored one: one that stopped
-    between the two must not leave everybody without a limit."""
-    done = set(lake.nights("rate_limits"))
-    if lake.exists("run_log"):
-        steps = lake.rows("run_log", scored - _LOOKED_BACK, scored, ["date", "step", "outcome"])
-        own = pc.and_(pc.equal(steps["step"], "limits"), pc.equal(steps["outcome"], "done"))
-        done |= set(steps.filter(own)["date"].to_pylist())
-    return max((night for night in done if night <= scored), default=scored)
-
-
-def as_json(limits: GatewayLimits) -> str:
+def as_json(limits: LimitsNow) -> str:
     """The plain form; ids as they are, in ASCII."""
     accounts: list[dict[str, Any]] = []
     for row in limits.accounts:
@@ -137,7 +64,7 @@ def as_json(limits: GatewayLimits) -> str:
     }, indent=1) + "\n"  # fmt: skip
 
 
-def as_envoy(limits: GatewayLimits, tokens: bool) -> str:
+def as_envoy(limits: LimitsNow, tokens: bool) -> str:
     """One domain of Envoy's rate limit service: of requests, or of tokens."""
     import yaml
 
@@ -190,12 +117,12 @@ def fits(name: str) -> bool:
     )
 
 
-def unfit(limits: GatewayLimits) -> int:
+def unfit(limits: LimitsNow) -> int:
     """Accounts that have a limit and no place in an Envoy file."""
     return len({row["account_id"] for row in limits.accounts if not fits(row["account_id"])})
 
 
-def write(limits: GatewayLimits, to: Place, form: str) -> list[Place]:
+def write(limits: LimitsNow, to: Place, form: str) -> list[Place]:
     """Writes one file for JSON, two for Envoy; each as a whole or not at all.
 
     Raises:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Any
 
-import pyarrow.compute as pc
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +14,7 @@ from desk.charts import pictures
 from desk.page import READ, Page
 from desk.reading.account import ROW_TABLES, ROWS_A_PAGE, Account
 from desk.reading.campaign import KIND_SAID
-from desk.reading.limits import limits
+from desk.reading.limits import given
 from desk.reading.masking import masked
 from desk.reading.of_request import night_or_404, page_of, reader_of
 from desk.reading.reader import LakeReader
@@ -77,19 +75,6 @@ def _asked_standing(request: Request, of: Account) -> Standing:
     )  # fmt: skip
 
 
-def _limits(
-    request: Request, night: dt.date, of: Account, decisions: list[dict[str, Any]]
-) -> tuple[list[dict[str, Any]], bool]:
-    """Its rows of rate_limits, and whether people have ended them since by what they decided."""
-    rows = limits(reader_of(request).store, night, of.account_id)
-    if not rows or all(row["date"] <= night for row in decisions):
-        return rows, False
-    held = verdicts.actions_in_force(lake_of(request))
-    limiting = settings_of(request).enforcement_policy.limits.actions
-    own = held.filter(pc.equal(held["account_id"], of.account_id))["action"].to_pylist()
-    return rows, not set(own) & set(limiting)
-
-
 def account(request: Request) -> Response:
     reader, night, of = _account(request)
     policy, thresholds = settings_of(request).enforcement_policy, reader.thresholds(night)
@@ -98,7 +83,7 @@ def account(request: Request) -> Response:
     standing = _asked_standing(request, of)
     carried, first = reader.carried(night, of.account_id)
     decisions = verdicts.decisions_on(lake_of(request), of.account_id)
-    limited, lifted = _limits(request, night, of, decisions)
+    limited = given(reader.store, lake_of(request), night, of.account_id)
     actions = reader.actions(night, of.account_id)
     holds = verdicts.actions_in_force(lake_of(request), accounts=[of.account_id]).to_pylist()
     # What the nights wrote and still holds by itself, so that people must have ended it.
@@ -108,7 +93,8 @@ def account(request: Request) -> Response:
         past=reader.account_past(night, of), carried=carried, carried_first=first,
         reasons=[(reason, behind(reason)) for reason in of.reasons],
         actions=actions, holds=holds[0] if holds else None, ended=ended, row_tables=ROW_TABLES,
-        decisions=decisions, limits=limited, lifted=lifted,
+        decisions=decisions, limits=limited.rows, lifted=limited.lifted,
+        limits_changed=limited.changed,
         asking=request.query_params.get("if") == "1", standing=standing,
         answer=what_if(policy, thresholds, standing), now=what_if(policy, thresholds, as_it_is),
         families=EVIDENCE_FAMILIES, kinds=KINDS, policy=policy, masked=masked,

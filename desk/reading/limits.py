@@ -3,15 +3,52 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
 from desk.reading.store import Part, Store
 from jobs.catalog.limit_tables import ALL, REQUEST_LIMITS, TOKEN_LIMITS
+from jobs.limits_now import decided_since, in_force
+from jobs.platform.lake import Lake
 
 _LIMIT = ("account_id", "capability", *REQUEST_LIMITS, *TOKEN_LIMITS, "reason", "step", "expires",
           "mode")  # fmt: skip
 _BUDGET = ("campaign_id", "accounts", "requests_a_day", "tokens_a_day", "counted_by", "step",
            "since", "mode")  # fmt: skip
+#: What `jobs.limits_now` reads that can change after a night.
+_READ_NOW = ("decisions", "enforcement_mode", "enforcement_actions", "account_scores",
+             "rate_limits", "campaign_budgets", "plan_usage")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an account is limited to.
+
+    Attributes:
+        rows: a row for all that it sends, then one a capability; none without a limit.
+        lifted: whether what people decided since the night ended the limit.
+        changed: whether `rows` are not the night's, but what people's decisions made of them.
+    """
+
+    rows: list[dict[str, Any]]
+    lifted: bool = False
+    changed: bool = False
+
+
+def given(store: Store, lake: Lake, night: dt.date, account: str) -> Given:
+    """What gateways are given for the account now, on the last night; on an earlier one, what they
+    were given after it."""
+    rows = limits(store, night, account)
+    if not lake.exists("rate_limits") or not decided_since(lake, night):
+        return Given(rows)
+    now = store.remember(("limits now", account), _READ_NOW, lambda: in_force(lake, account))
+    if not now.accounts:
+        return Given(rows, lifted=bool(rows))
+    if night != store.nights("account_scores")[-1]:
+        return Given(rows)
+    made = [{name: row[name] for name in _LIMIT} for row in now.accounts]
+    made.sort(key=lambda row: (row["capability"] != ALL, row["capability"]))
+    return Given(made, changed=made != rows)
 
 
 def limits(store: Store, night: dt.date, account: str) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ OWN_HISTORY, PLAN_HISTORY = "own", "plan"
 #: Units of requests and of tokens, from the shortest to the longest window.
 REQUEST_LIMITS = ("requests_a_minute", "requests_an_hour", "requests_a_day")
 TOKEN_LIMITS = ("tokens_a_minute", "tokens_an_hour", "tokens_a_day")
+#: What is usual on a busy day; limits follow from it.
+USUAL = ("usual_requests_a_day", "usual_requests_an_hour", "usual_tokens_a_day")
 
 
 def _limit(name: str) -> Column:
@@ -113,5 +115,32 @@ CAMPAIGN_BUDGETS = Table(
                "keeps, together: no budget is lower.", unit="requests", nullable=False, minimum=0),
         _MODE,
         _POLICY,
+    ),
+)  # fmt: skip
+
+PLAN_USAGE = Table(
+    name="plan_usage",
+    about="What honest accounts of each plan sent in the last days: the history of limited accounts"
+    " that have too little of their own, also of those that people limit after the night.",
+    owner=TRUST_AND_SAFETY,
+    key=("date", "plan"),
+    retention_days=730,
+    columns=(
+        DATE_COLUMN,
+        Column("plan", STRING, "What the accounts pay by.", nullable=False),
+        Column("accounts", LONG, "Accounts that sent anything and that no action holds on.",
+               unit="accounts", nullable=False, minimum=1),
+        Column(USUAL[0], DOUBLE, "Requests of a busy day of one of them.", unit="requests",
+               nullable=False, minimum=0.0),
+        Column(USUAL[1], DOUBLE, "The busiest hour of such a day.", unit="requests",
+               nullable=False, minimum=0.0),
+        Column(USUAL[2], DOUBLE, "Tokens of such a day, read and written.", unit="tokens",
+               nullable=False, minimum=0.0),
+        *(
+            Column(f"asks_{marker.name}", DOUBLE, "Share of their requests with a known prompt "
+                   f"that have the marker {marker.name}, null where none is known.", unit="share",
+                   minimum=0.0, maximum=1.0)
+            for marker in MARKERS
+        ),
     ),
 )  # fmt: skip

@@ -107,7 +107,7 @@ STEPS: tuple[Step, ...] = (
         # Its own tables of the night before: which step each was at.
         reads=("enforcement_actions", "decisions", "account_scores", "account_daily", "accounts",
                "campaigns", "campaign_members", "rate_limits", "campaign_budgets"),
-        writes=("rate_limits", "campaign_budgets"),
+        writes=("plan_usage", "rate_limits", "campaign_budgets"),
         after=("decide",),
     ),
     Step(

@@ -34,7 +34,7 @@ from jobs.catalog.drift import DRIFT
 from jobs.catalog.enforcement_tables import ENFORCEMENT_ACTIONS, THRESHOLDS
 from jobs.catalog.features import FEATURES
 from jobs.catalog.landing import ACCOUNTS, LABELS, REQUESTS, LandingColumn
-from jobs.catalog.limit_tables import CAMPAIGN_BUDGETS, RATE_LIMITS
+from jobs.catalog.limit_tables import CAMPAIGN_BUDGETS, PLAN_USAGE, RATE_LIMITS
 from jobs.catalog.measures import INDICATORS, MEASURES
 from jobs.catalog.review_tables import BLIND_REVIEWS
 from jobs.catalog.shadow_tables import SHADOW_ACTIONS, SHADOW_NIGHTS, SHADOW_SCORES
@@ -426,7 +426,7 @@ TABLES: dict[str, Table] = {
         DELIVERIES,
         BLIND_REVIEWS,
         SHADOW_NIGHTS, SHADOW_SCORES, SHADOW_ACTIONS,
-        THRESHOLDS, ENFORCEMENT_ACTIONS, RATE_LIMITS, CAMPAIGN_BUDGETS,
+        THRESHOLDS, ENFORCEMENT_ACTIONS, RATE_LIMITS, CAMPAIGN_BUDGETS, PLAN_USAGE,
         CASES, DECISIONS, CASE_EVENTS, POLICIES, ENFORCEMENT_MODE,
         CHECK_RESULTS, MODEL_DECISIONS, RUN_LOG,
     )

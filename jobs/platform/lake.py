@@ -132,7 +132,7 @@ class Lake:
     def __init__(self, settings: Settings, session: SparkSession | None = None) -> None:
         self.settings = settings
         self.root = settings.lake
-        self._session = session
+        self._session, self.has_engine = session, session is not None
         self._options = delta_options(self.root)
         #: Rows that this object wrote to each table, for the run log.
         self.rows_written: dict[str, int] = {}

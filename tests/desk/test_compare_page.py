@@ -136,3 +136,23 @@ def test_a_limit_that_people_ended_is_said_to_be_over(worked, as_role, fill) -> 
     assert "ends the limit" not in browser.get("/account/a9").text
     verdicts.record(worked, verdict="benign", subject="a9", by="ana", reason="a class")
     assert "ends the limit" in browser.get("/account/a9").text
+
+
+def test_a_limit_that_people_ordered_since_the_night_is_shown_at_once(
+    worked, as_role, fill
+) -> None:
+    from jobs import verdicts
+
+    fill(worked, "accounts", NIGHT, [{"account_id": "a9", "plan": "pay_as_you_go"}])
+    fill(worked, "plan_usage", NIGHT, [
+        {"plan": "pay_as_you_go", "accounts": 5, "usual_requests_a_day": 822.0}])  # fmt: skip
+    fill(worked, "rate_limits", NIGHT, [])
+    browser = as_role("read")
+    assert "Rate limit of" not in browser.get("/account/a9").text
+    verdicts.record(worked, verdict="distillation", subject="a9", action="limit", by="ana",
+                    reason="one list")  # fmt: skip
+    said = text(browser.get("/account/a9"))
+    # 1.5 times what honest accounts of its plan send on a busy day.
+    assert "since people decided" in said and "1,233" in said and "ends the limit" not in said
+    verdicts.record(worked, verdict="benign", subject="a9", by="ben", reason="a class")
+    assert "Rate limit of" not in browser.get("/account/a9").text

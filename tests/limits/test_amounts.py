@@ -55,6 +55,12 @@ def test_what_a_person_decided_keeps_its_step() -> None:
     assert after.iloc[0].to_dict() == {"step": 2, "renewed_nights": 0, "quiet_nights": 1}
 
 
+def test_a_policy_with_fewer_steps_takes_its_tightest() -> None:
+    before = pd.DataFrame([{"step": 4, "renewed_nights": 0, "quiet_nights": 0}] * 3)
+    after = amounts.stepped(before, pd.Series([True, False, None], dtype="boolean"), 2, LIMITS)
+    assert after["step"].tolist() == [2, 2, 2]
+
+
 @given(st.lists(st.sampled_from("rq"), min_size=1, max_size=40))
 def test_steps_move_one_at_a_time_and_stay_among_the_declared(pattern: list[str]) -> None:
     steps = nights("r" + "".join(pattern))
@@ -136,6 +142,16 @@ def test_a_budget_is_a_share_of_what_the_campaign_sent_and_no_less_than_its_floo
     found = amounts.budgets(campaigns, floors, LIMITS)
     assert found["requests_a_day"].tolist() == [500, 250, 100]
     assert found["tokens_a_day"].tolist() == [500_000, 250_000, 50_000]
+
+
+def test_a_budget_of_a_whole_number_is_not_rounded_below_it() -> None:
+    policy = dataclasses.replace(LIMITS, budget_steps=(0.57,))
+    campaigns = pd.DataFrame({
+        "step": [1], "usual_requests_a_day": [100.0], "usual_tokens_a_day": [0.0],
+    })  # fmt: skip
+    floors = pd.DataFrame({"requests_a_day": [5], "tokens_a_day": [5]})
+    # In doubles 0.57 * 100 is 56.99…; who sent no token has the floors.
+    assert amounts.budgets(campaigns, floors, policy).iloc[0].tolist() == [57, 5]
 
 
 def test_a_budget_is_shared_in_proportion_above_the_floors() -> None:

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from jobs import limits_export as export
 from jobs.catalog.limit_tables import REQUEST_LIMITS, TOKEN_LIMITS
 from jobs.cli import cli
+from jobs.limits_now import in_force
 from jobs.platform.errors import LakeError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def test_envoy_gets_a_limit_for_each_window_capability_and_domain(
     bare_lake: Lake, fill: Fill
 ) -> None:
     rows = [row("a1"), row("a1", capability="code", requests_a_day=4), row("a2")]
-    limits = export.in_force(enforced(placed(bare_lake, fill, rows, []), fill))
+    limits = in_force(enforced(placed(bare_lake, fill, rows, []), fill))
     found = loaded(export.as_envoy(limits, tokens=False))
     assert found["stillwatch", "account_id_a1", "per_minute"] == ("minute", 3, False)
     assert found["stillwatch", "account_id_a1", "per_day"] == ("day", 10, False)
@@ -101,7 +102,7 @@ def test_envoy_gets_a_limit_for_each_window_capability_and_domain(
 
 
 def test_in_observe_mode_everything_is_in_shadow_mode(bare_lake: Lake, fill: Fill) -> None:
-    limits = export.in_force(placed(bare_lake, fill, [row("a1")], []))
+    limits = in_force(placed(bare_lake, fill, [row("a1")], []))
     assert all(shadow for _, _, shadow in loaded(export.as_envoy(limits, tokens=False)).values())
     assert "observe mode" in export.as_envoy(limits, tokens=False).splitlines()[0]
     assert json.loads(export.as_json(limits))["mode"] == "observe"
@@ -109,7 +110,7 @@ def test_in_observe_mode_everything_is_in_shadow_mode(bare_lake: Lake, fill: Fil
 
 def test_hostile_ids_stay_values_and_unfit_ones_are_left_out(bare_lake: Lake, fill: Fill) -> None:
     placed(bare_lake, fill, [row(name) for name in [*HOSTILE, *UNFIT]], [])
-    limits = export.in_force(bare_lake)
+    limits = in_force(bare_lake)
     found = {path[1] for path in loaded(export.as_envoy(limits, tokens=False))}
     fit = [name for name in HOSTILE if "\n" not in name]
     assert found == {f"account_id_{name}" for name in fit}
@@ -129,7 +130,7 @@ def test_a_budget_that_the_gateway_counts_is_a_descriptor_of_the_campaign(
          "counted_by": "shares"},
     ]  # fmt: skip
     rows = [row("a1", campaign_id="c1"), row("a2", campaign_id="c1"), row("b", campaign_id="c2")]
-    limits = export.in_force(placed(bare_lake, fill, rows, budgets))
+    limits = in_force(placed(bare_lake, fill, rows, budgets))
     found = loaded(export.as_envoy(limits, tokens=False))
     assert found["stillwatch", "campaign_id_c1", "per_day"] == ("day", 40, True)
     assert ("stillwatch", "campaign_id_c2", "per_day") not in found
@@ -147,7 +148,7 @@ def test_who_was_cleared_since_is_in_no_file_and_in_no_budget(bare_lake: Lake, f
         "accounts": ["a1"], "night": NIGHT, "needs_approval": False,
     }  # fmt: skip
     fill(bare_lake, "decisions", NIGHT + dt.timedelta(days=1), [decision])
-    limits = export.in_force(bare_lake)
+    limits = in_force(bare_lake)
     for text in (export.as_envoy(limits, tokens=False), export.as_json(limits)):
         assert "a1" not in text and "c1" not in text and "c2" in text
     assert limits.lifted == 1
@@ -172,7 +173,7 @@ def test_a_lake_without_limits_and_a_place_that_cannot_be_written_are_said(
     bare_lake: Lake, fill: Fill, tmp_path: Path
 ) -> None:
     with pytest.raises(LakeError, match="no night has worked out limits"):
-        export.in_force(bare_lake)
+        in_force(bare_lake)
     placed(bare_lake, fill, [row("a1")], [])
     (tmp_path / "file").write_text("", encoding="utf-8")
     wrong = ["--lake", bare_lake.root, "--to", str(tmp_path / "file" / "x.yaml")]
@@ -184,15 +185,12 @@ def test_a_night_that_stops_before_its_limits_leaves_those_of_the_night_before(
     bare_lake: Lake, fill: Fill
 ) -> None:
     placed(bare_lake, fill, [row("a1")], [])
-    done = {"step": "limits", "outcome": "done"}
-    fill(bare_lake, "run_log", NIGHT, [done])
     after = NIGHT + dt.timedelta(days=1)
     fill(bare_lake, "account_scores", after, [{"account_id": "a1"}])
-    fill(bare_lake, "run_log", after, [done | {"outcome": "failed"}])
-    limits = export.in_force(bare_lake)
+    limits = in_force(bare_lake)
     assert [one["account_id"] for one in limits.accounts] == ["a1"]
     assert (limits.night, limits.lifted) == (NIGHT.isoformat(), 0)
     # Worked out, and nobody is limited: that is what it says.
-    fill(bare_lake, "run_log", after, [done])
-    limits = export.in_force(bare_lake)
+    fill(bare_lake, "plan_usage", after, [{"plan": "credits"}])
+    limits = in_force(bare_lake)
     assert (limits.night, limits.accounts) == (after.isoformat(), [])

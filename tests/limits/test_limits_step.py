@@ -204,3 +204,71 @@ def test_limits_go_by_the_mode_of_their_night_and_not_of_the_actions(met: Lake, 
     fill(met, "enforcement_mode", FIRST + DAY, [{"mode": "observe"}])
     people(met, fill, FIRST + DAY, "old")
     assert limits_on(met, FIRST + DAY)["old", "all"]["mode"] == "observe"
+
+
+def test_a_limit_that_ended_begins_anew_also_when_nobody_was_limited_in_between(
+    met: Lake, fill: Fill
+) -> None:
+    fill(met, "enforcement_actions", FIRST, [acted("bought")])
+    limits_on(met, FIRST)
+    night = FIRST + DAY
+    people(met, fill, night, "bought")
+    fill(met, "enforcement_actions", night, [acted("bought")])
+    assert limits_on(met, night)["bought", "all"]["step"] == 2
+    # The only limited account is let go: no row of a night says so.
+    fill(met, "enforcement_actions", night + DAY, [acted("bought", action="watch")])
+    people(met, fill, night + DAY, "bought", "honest_0")
+    fill(met, "account_daily", night + DAY, [traffic("honest_0", 20)])
+    assert limits_on(met, night + DAY) == {}
+    people(met, fill, night + 2 * DAY, "bought")
+    fill(met, "enforcement_actions", night + 2 * DAY, [acted("bought")])
+    assert limits_on(met, night + 2 * DAY)["bought", "all"]["step"] == 1
+
+
+def test_what_people_decided_keeps_the_step_of_a_budget(lake: Lake, fill: Fill) -> None:
+    members = [f"member_{n}" for n in range(5)]
+    history(lake, fill, 7, [traffic(member, 60) for member in members])
+    steps = []
+    for night, decided in ((FIRST, 0), (FIRST + DAY, 5), (FIRST + 2 * DAY, 4)):
+        people(lake, fill, night, *members)
+        fill(lake, "enforcement_actions", night, [
+            acted(member, campaign_id="c1", decision_id="d-1" if n < decided else None)
+            for n, member in enumerate(members)
+        ])  # fmt: skip
+        limits_on(lake, night)
+        steps += lake.rows("campaign_budgets", night, night)["step"].to_pylist()
+    # A decision renews no evidence; what the night found against one of them does.
+    assert steps == [1, 1, 2]
+
+
+def test_a_reason_names_the_plan_whose_history_it_is(lake: Lake, fill: Fill) -> None:
+    history(lake, fill, 7, [traffic(f"honest_{n}", 20) for n in range(5)])
+    people(lake, fill, FIRST, *(f"honest_{n}" for n in range(5)))
+    rows = [{"account_id": "checked", "plan": "credits", "verified_organization": True},
+            {"account_id": "alone", "plan": "enterprise"}, {"account_id": "unknown"}]  # fmt: skip
+    plans = [{"account_id": f"honest_{n}", "plan": "credits"} for n in range(5)]
+    fill(lake, "accounts", FIRST, [*plans, *rows])
+    fill(lake, "enforcement_actions", FIRST, [acted(row["account_id"]) for row in rows])
+    said = {name: row["reason"] for (name, _), row in limits_on(lake, FIRST).items()}
+    assert "honest accounts that pay by credits had 20.0" in said["checked"]
+    assert "nothing is known of honest accounts that pay by enterprise" in said["alone"]
+    assert "nothing is known of honest accounts that pay by free" in said["unknown"]
+
+
+def test_an_account_that_moves_to_another_campaign_shares_that_budget_alone(
+    lake: Lake, fill: Fill
+) -> None:
+    members = [f"member_{n}" for n in range(11)]
+    history(lake, fill, 7, [traffic(member, 60) for member in members])
+    for night, first_of_c2 in ((FIRST, 6), (FIRST + DAY, 5)):
+        people(lake, fill, night, *members)
+        fill(lake, "enforcement_actions", night, [
+            acted(member, campaign_id="c1" if n < first_of_c2 else "c2")
+            for n, member in enumerate(members)
+        ])  # fmt: skip
+        limits_on(lake, night)
+        rows = lake.rows("campaign_budgets", night, night).to_pylist()
+        counted = {row["campaign_id"]: (row["accounts"], row["usual_requests_a_day"])
+                   for row in rows}  # fmt: skip
+        # What a campaign sent before its budget began stays as it was.
+        assert counted == {"c1": (first_of_c2, 360.0), "c2": (11 - first_of_c2, 300.0)}

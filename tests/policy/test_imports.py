@@ -83,8 +83,8 @@ def _outputs(name: str) -> bool:
 
 #: What the desk may ask of the jobs: modules that need no engine.
 DESK_ASKS = (
-    "jobs.catalog", "jobs.platform", "jobs.cases", "jobs.explain", "jobs.ladder", "jobs.outcomes",
-    "jobs.reviewers", "jobs.shadow_compared", "jobs.sharing", "jobs.verdicts",
+    "jobs.catalog", "jobs.platform", "jobs.cases", "jobs.explain", "jobs.ladder", "jobs.limits_now",
+    "jobs.outcomes", "jobs.reviewers", "jobs.shadow_compared", "jobs.sharing", "jobs.verdicts",
 )  # fmt: skip
 
 
