@@ -79,7 +79,6 @@ def in_force(lake: Lake, account: str | None = None) -> LimitsNow:
     touched = set(pc.list_flatten(since["accounts"]).to_pylist())
     held["begins"] = held["decision_id"].isin(_ids(since))
     held.loc[held["begins"], "campaign_id"] = held["campaign_now"]
-    held = held[held["begins"] | held["account_id"].isin(before.index)]
     again = _decided_on(held, before, touched)
     if account is not None:
         held, before, again = _beside(account, held, before, again)

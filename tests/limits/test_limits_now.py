@@ -223,6 +223,38 @@ def test_a_limit_that_relaxed_to_the_end_does_not_come_back_without_a_decision(
     assert {name for name, _ in given(morning(worked))} == {*GROUP[:4], "member_4"}
 
 
+def test_who_had_no_action_shares_the_campaign_that_it_was_found_in(
+    worked: Lake, fill: Fill
+) -> None:
+    fill(worked, "enforcement_actions", FIRST, [
+        acted(name, campaign_id="c1") for name in GROUP[:4]
+    ])  # fmt: skip
+    limit(worked, "member_6")
+    limits = morning(worked)
+    assert given(limits)["member_6", "all"]["campaign_id"] == "c1"
+    assert [budget["accounts"] for budget in limits.campaigns] == [5]
+
+
+def test_limits_of_the_night_before_one_that_stopped_end_with_their_actions(
+    worked: Lake, fill: Fill
+) -> None:
+    later = FIRST + 9 * DAY
+    night(worked, fill, MORNING, [
+        acted("member_0", campaign_id="c1", expires=later),
+        acted("member_1", campaign_id="c1", action="watch", expires=later),
+        acted("old", expires=later),
+    ])  # fmt: skip
+    limits = morning(worked)
+    expires = {name: row["expires"] for (name, _), row in given(limits).items()}
+    ends = FIRST + 7 * DAY
+    assert expires == {"member_0": later, "member_2": ends, "member_3": ends}
+    assert (limits.night, limits.ordered) == (FIRST.isoformat(), 0)
+    assert (limits.lifted, limits.suspended, limits.ended) == (0, 0, 1)
+    record(worked, verdict="benign", subject="member_2", by="ana", reason="a class")
+    limits = morning(worked)
+    assert (len(limits.accounts), limits.lifted, limits.ended) == (2, 1, 1)
+
+
 def test_one_account_alone_is_given_what_all_are_given(worked: Lake) -> None:
     limit(worked, "member_4")
     record(worked, verdict="benign", subject="member_0", by="ana", reason="a class")
