@@ -9,6 +9,7 @@ Needs no engine.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +53,12 @@ class LimitsNow:
     ended: int = 0
 
 
-def in_force(lake: Lake, account: str | None = None) -> LimitsNow:
+def in_force(lake: Lake, accounts: Collection[str] | None = None) -> LimitsNow:
     """Limits after the last night and what people decided since.
 
     Args:
-        account: only this one, and the budget that it shares: what the rest is given is not worked
-            out, so that counts are of it alone.
+        accounts: only these, and the budgets that they share: what the rest is given is not worked
+            out, and counts are of these alone.
 
     Raises:
         LakeError: no night has worked out limits yet.
@@ -80,8 +81,8 @@ def in_force(lake: Lake, account: str | None = None) -> LimitsNow:
     held["begins"] = held["decision_id"].isin(_ids(since))
     held.loc[held["begins"], "campaign_id"] = held["campaign_now"]
     again = _decided_on(held, before, touched)
-    if account is not None:
-        held, before, again = _beside(account, held, before, again)
+    if accounts is not None:
+        held, before, again = _beside(accounts, held, before, again)
     kept = rows[rows["account_id"].isin(held.loc[~again, "account_id"])].copy()
     budgets = lake.rows("campaign_budgets", last, last).to_pandas(date_as_object=True)
     budgets = budgets[budgets["campaign_id"].isin(kept["campaign_id"])]
@@ -100,10 +101,10 @@ def in_force(lake: Lake, account: str | None = None) -> LimitsNow:
     kept["mode"] = mode_on(lake, counts)
     limited = kept.loc[kept["capability"] == ALL, ["account_id", "campaign_id"]]
     budgets["accounts"] = budgets["campaign_id"].map(limited["campaign_id"].value_counts())
-    if account is not None:
-        kept = kept[kept["account_id"] == account]
-        limited = limited[limited["account_id"] == account]
-        before = before[before.index == account]
+    if accounts is not None:
+        kept = kept[kept["account_id"].isin(accounts)]
+        limited = limited[limited["account_id"].isin(accounts)]
+        before = before[before.index.isin(accounts)]
     gone = before.index[~before.index.isin(limited["account_id"])]
     suspended = actions.filter(pc.equal(actions["action"], LADDER[-1]))["account_id"].to_pylist()
     is_suspended = gone.isin(suspended)
@@ -168,14 +169,14 @@ def _decided_on(held: pd.DataFrame, before: pd.DataFrame, touched: set[str]) -> 
 
 
 def _beside(
-    account: str, held: pd.DataFrame, before: pd.DataFrame, again: pd.Series
+    accounts: Collection[str], held: pd.DataFrame, before: pd.DataFrame, again: pd.Series
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:
-    """The account and those that share its campaign."""
-    own = held.loc[held["account_id"] == account, "campaign_id"].dropna()
-    near = (held["account_id"] == account) | held["campaign_id"].isin(own)
+    """The accounts and those that share a campaign with one of them."""
+    own = held.loc[held["account_id"].isin(accounts), "campaign_id"].dropna()
+    near = held["account_id"].isin(accounts) | held["campaign_id"].isin(own)
     return (
         held[near],
-        before[before.index.isin([account, *held.loc[near, "account_id"]])],
+        before[before.index.isin({*accounts, *held.loc[near, "account_id"]})],
         again[near],
     )
 

@@ -50,7 +50,8 @@ def campaign(request: Request) -> Response:
         members=reader.members(lake, of, sort, page), sort=sort, page=page, pages_of=pages,
         a_page=MEMBERS_A_PAGE, decisions=verdicts.decisions_on(lake, of.campaign_id),
         kind_said=KIND_SAID, masked=masked,
-        budgets=budget(reader.store, night_or_404(request), of.campaign_id),
+        budgets=budget(reader.store, lake, night_or_404(request), of.campaign_id,
+                       reader.member_ids(of)),
     )  # fmt: skip
 
 

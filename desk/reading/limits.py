@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,7 @@ def given(store: Store, lake: Lake, night: dt.date, account: str) -> Given:
     rows = limits(store, night, account)
     if not lake.exists("rate_limits") or not decided_since(lake, night):
         return Given(rows)
-    now = store.remember(("limits now", account), _READ_NOW, lambda: in_force(lake, account))
+    now = store.remember(("limits now", account), _READ_NOW, lambda: in_force(lake, [account]))
     if not now.accounts:
         return Given(rows, lifted=bool(rows))
     if night != store.nights("account_scores")[-1]:
@@ -61,8 +62,21 @@ def limits(store: Store, night: dt.date, account: str) -> list[dict[str, Any]]:
     )
 
 
-def budget(store: Store, night: dt.date, campaign: str) -> list[dict[str, Any]]:
-    """The campaign's row of the night; none without a budget."""
+def budget(
+    store: Store, lake: Lake, night: dt.date, campaign: str, members: Collection[str]
+) -> list[dict[str, Any]]:
+    """The budget that the campaign's limited accounts share now, on the last night; on an earlier
+    one, that of the night. None without a budget."""
+    if (
+        lake.exists("rate_limits")
+        and night == store.nights("account_scores")[-1]
+        and decided_since(lake, night)
+    ):
+        now = store.remember(
+            ("budgets now", campaign), _READ_NOW, lambda: in_force(lake, members).campaigns
+        )
+        rows = [row for row in now if row["campaign_id"] == campaign]
+        return [{name: row[name] for name in _BUDGET} for row in rows]
     return store.rows(
         "select * from budgets where campaign_id = $subject",
         {"budgets": Part("campaign_budgets", _BUDGET, night, night)},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,12 +70,16 @@ with mine as materialized (
 """
 
 
-def in_force(store: Store, lake: Lake, of: Campaign) -> pa.Table:
-    """(account_id, action) of its members on whom an action holds: after the last night, and after
-    what people decided since."""
+def member_ids(store: Store, of: Campaign) -> list[str]:
+    """Its members' account ids, sorted."""
     found = store.rows(MEMBERS, {"members": members_on(of.date)}, {"subject": of.campaign_id})
-    ids = [row["account_id"] for row in found]
-    return verdicts.actions_in_force(lake, accounts=ids).select(["account_id", "action"])
+    return sorted(row["account_id"] for row in found)
+
+
+def in_force(lake: Lake, accounts: Collection[str]) -> pa.Table:
+    """(account_id, action) of the accounts on whom an action holds: after the last night, and after
+    what people decided since."""
+    return verdicts.actions_in_force(lake, accounts=accounts).select(["account_id", "action"])
 
 
 def _standing(

@@ -100,10 +100,16 @@ class LakeReader:
             lambda: of_campaign.hours(self.store, of),
         )  # fmt: skip
 
+    def member_ids(self, of: Campaign) -> list[str]:
+        return self.store.remember(
+            ("member ids", of.date, of.campaign_id), ("campaign_members",),
+            lambda: of_members.member_ids(self.store, of),
+        )  # fmt: skip
+
     def in_force(self, lake: Lake, of: Campaign) -> pa.Table:
         return self.store.remember(
             ("in force", of.date, of.campaign_id), _IN_FORCE,
-            lambda: of_members.in_force(self.store, lake, of),
+            lambda: of_members.in_force(lake, self.member_ids(of)),
         )  # fmt: skip
 
     def members(self, lake: Lake, of: Campaign, sort: str, page: int) -> tuple[Member, ...]:
