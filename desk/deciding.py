@@ -6,18 +6,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 
-from desk.asked import lake_of
+from desk.asked import Person, lake_of
+from desk.page import APPROVE, may
 from jobs import verdicts
+from jobs.catalog import desk_tables as desk
 from jobs.catalog.policy import EVIDENCE_FAMILIES
+from jobs.platform.lake import Lake
 
 #: Members up to which each has a box of its own; of more, a list is pasted.
 MOST_BOXES = 200
+_pending: dict[str, tuple[int | None, list[dict[str, Any]]]] = {}
+_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -59,6 +65,33 @@ def deciding_on(request: Request, subject: str) -> Deciding:
     members = verdicts.members_of(lake, subject, scored[-1]) if scored else []
     decisions = verdicts.decisions_on(lake, subject)
     return Deciding(subject, members, decisions, scored[-1] if scored else None)
+
+
+def waiting_for_approval(lake: Lake) -> list[dict[str, Any]]:
+    """Decisions that wait for a second person; read again only when there are new decisions."""
+    if not lake.exists(desk.DECISIONS.name):
+        return []
+    version = lake.version(desk.DECISIONS.name)
+    with _lock:
+        kept = _pending.get(lake.root)
+    if kept is not None and kept[0] == version:
+        return kept[1]
+    rows = verdicts.pending(lake)
+    with _lock:
+        _pending[lake.root] = (version, rows)
+    return rows
+
+
+def may_answer(person: Person, decision: dict[str, Any]) -> bool:
+    """Whether the person may approve or reject the decision: nobody answers their own."""
+    return may(person.role, APPROVE) and decision["decided_by"] != person.name
+
+
+def answered_by(decisions: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The approval or rejection of each decision that has one, by decision."""
+    return {
+        row["answers"]: row for row in decisions if row["verdict"] in (desk.APPROVED, desk.REJECTED)
+    }
 
 
 def in_order(decisions: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from desk import health
 from desk.asked import address_of, lake_of
-from desk.deciding import deciding_on
+from desk.deciding import answered_by, deciding_on, may_answer, waiting_for_approval
 from desk.page import ADMINISTER, APPROVE, DECIDE, READ, may
 from jobs.platform.errors import StillwatchError
 
@@ -84,7 +84,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(shown=shown, number=number, moment=moment)
-    environment.globals.update(address_of=address_of, may=may, DECIDE=DECIDE, APPROVE=APPROVE)
+    environment.globals.update(
+        address_of=address_of, may=may, may_answer=may_answer, answered_by=answered_by,
+        DECIDE=DECIDE, APPROVE=APPROVE,
+    )  # fmt: skip
     return environment
 
 
@@ -95,13 +98,16 @@ def render(request: Request, name: str, status_code: int = 200, **values: Any) -
     """The page that the template makes of the values, and of what every page shows.
 
     A template also has `person` (None before signing in), `csrf` (the token for its forms),
-    `health`, `mode`, `here` (this page's path), `links`, and `deciding_on(subject)`.
+    `health`, `mode`, `here` (this page's path), `links`, `awaiting` (decisions that wait for a
+    second person), and `deciding_on(subject)`.
     """
     person = getattr(request.state, "person", None)
     state, acting, trouble = None, None, None
+    awaiting: list[dict[str, Any]] = []
     if person is not None:
         try:
             state, acting = health.last_night(lake_of(request)), health.mode(lake_of(request))
+            awaiting = waiting_for_approval(lake_of(request))
         except StillwatchError as error:
             trouble = str(error)
     text = ENVIRONMENT.get_template(name).render(
@@ -110,6 +116,7 @@ def render(request: Request, name: str, status_code: int = 200, **values: Any) -
         health=state,
         mode=acting,
         trouble=trouble,
+        awaiting=awaiting,
         here=request.url.path,
         deciding_on=partial(deciding_on, request),
         links=[link for link in _LINKS if person is not None and may(person.role, link[2])],

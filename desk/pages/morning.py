@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from starlette.requests import Request
 from starlette.responses import Response
 
-from desk.asked import lake_of, settings_of
+from desk.asked import lake_of, person_of, settings_of
+from desk.deciding import may_answer, waiting_for_approval
 from desk.page import READ, Page
 from desk.reading.of_request import night_of, reader_of
 from desk.rendering import render
@@ -49,12 +50,14 @@ def morning(request: Request) -> Response:
     if night is None:
         return render(request, "morning.html", seen=None)
     reader = reader_of(request)
-    waiting = cases.waiting(lake_of(request))
+    lake, person = lake_of(request), person_of(request)
+    waiting = cases.waiting(lake)
     return render(
         request, "morning.html", seen=reader.morning(night), said=_SAID,
         open_cases=waiting[:_OPEN], folded_cases=waiting[_OPEN:],
         decided_since=_decided_since(request, night),
         at_stake=sum(row["requests_at_stake"] for row in waiting),
+        answerable=sum(may_answer(person, row) for row in waiting_for_approval(lake)),
     )  # fmt: skip
 
 

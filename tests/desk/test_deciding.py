@@ -152,6 +152,37 @@ def test_a_suspension_that_needs_two_is_approved_by_another(
     assert [row["verdict"] for row in decisions(worked)] == ["distillation", "approved"]
 
 
+def test_what_waits_for_approval_is_said_on_the_first_page_and_in_the_menu(
+    as_role: Callable[..., Browser], worked: Any, fill: Callable[..., int], night: Any
+) -> None:
+    def said(browser: Browser, page: str = "/") -> str:
+        return " ".join(words(browser.get(page).text).split())
+
+    fill(worked, "accounts", night, [
+        {"account_id": a, "verified_organization": True} for a in ("a1", "a9")])  # fmt: skip
+    ana, lea, dan = as_role("approve", "ana"), as_role("approve", "lea"), as_role("decide", "dan")
+    assert "for approval" not in said(ana) and "Approvals Appeals" in said(ana)
+    ask = {"seen": "", "verdict": "distillation", "action": "suspend", "reason": "it sends a list"}
+    ana.send("/decide", subject="a9", **ask)
+    assert "1 decision waits for approval, and nothing follows until then. You may answer none: "\
+        "nobody answers their own." in said(ana)  # fmt: skip
+    dan.send("/decide", subject="a1", **ask)
+    assert "2 decisions wait for approval" in said(dan)
+    assert "You may answer none: that needs the role approve." in said(dan)
+    assert "You may answer 1." in said(ana) and "You may answer 2." in said(lea)
+    assert 'href="/approvals"' in lea.get("/").text
+    assert "Approvals 2 waiting Appeals" in said(lea, "/queue")
+    # What came of it stands beside the decision, for it and for those that still wait.
+    assert "waits for a second person" in said(lea, "/account/a9")
+    first, second = decisions(worked)
+    lea.send("/approvals", answers=first["decision_id"], verdict="approved", reason="I agree")
+    lea.send("/approvals", answers=second["decision_id"], verdict="rejected", reason="too much")
+    assert "suspend" in said(lea, "/account/a9") and "approved by lea" in said(lea, "/account/a9")
+    assert "waits for a second person" not in said(lea, "/account/a9")
+    assert "rejected by lea" in said(lea, "/account/a1")
+    assert "for approval" not in said(lea) and "Approvals Appeals" in said(lea)
+
+
 def test_an_appeal_is_written_down_and_overturned(
     as_role: Callable[..., Browser], worked: Any
 ) -> None:

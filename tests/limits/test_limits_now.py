@@ -69,7 +69,7 @@ def night(lake: Lake, fill: Fill, date: dt.date, actions: Sequence[dict[str, Any
 
 def morning(lake: Lake, account: str | None = None) -> LimitsNow:
     """Without an engine, as the command and the desk are."""
-    return in_force(Lake(lake.settings), account)
+    return in_force(Lake(lake.settings), account and [account])
 
 
 def given(limits: LimitsNow) -> dict[tuple[str, str], dict[str, Any]]:
