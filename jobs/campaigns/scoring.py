@@ -89,7 +89,9 @@ def score_groups(
             requests=night["requests"],
             output_tokens=night["output_tokens"],
             families=families,
-            summary=summary_of(group.figures, kind, score, families, night["requests"]),
+            summary=summary_of(
+                group.figures, kind, score, resale_score, families, night["requests"]
+            ),
             reasons=reasons_of(group.figures, group.bound, weights, people.rates,
                                Counter(known[a][0] for a in ids if a in known), group.corpus),
             figures=group.figures,

@@ -23,13 +23,22 @@ _MARKER_SAID = {marker.name: marker.about for marker in MARKERS}
 
 
 def summary_of(
-    figures: Figures, kind: str, score: float, families: list[str], requests: int
+    figures: Figures,
+    kind: str,
+    score: float,
+    resale_score: float,
+    families: list[str],
+    requests: int,
 ) -> str:
-    """The group in one sentence."""
+    """The group in one sentence, with the score that speaks for its kind."""
     bound = f" bound by {_listed(families)} evidence" if families else ""
+    named = (
+        f"resale score {resale_score:.2f}" if kind == "resale"
+        else f"distillation score {score:.2f}"
+    )  # fmt: skip
     return (
         f"{figures['accounts']:,.0f} accounts{bound} sent {requests:,} requests on the night; "
-        f"{_KIND_SAID[kind]} (score {score:.2f})."
+        f"{_KIND_SAID[kind]} ({named})."
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from jobs.campaigns.facts import Group
 from jobs.campaigns.scoring import judge
+from jobs.campaigns.words import summary_of
 from jobs.catalog.figures import FIGURES
 from jobs.catalog.policy import CAMPAIGN_POLICY
 
@@ -66,3 +67,19 @@ def test_labels_of_a_quarter_of_its_accounts_settle_what_a_group_is() -> None:
     before = score(group(**doubtful))[1]
     assert score(group(**doubtful), distillation=10.0)[1] > max(before, 0.95)
     assert score(group(**doubtful), benign=10.0) == ("benign_group", pytest.approx(0.0, abs=0.1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("distillation", "taken for distillation (distillation score 0.20)."),
+        ("resale", "taken for resale (resale score 0.97)."),
+        ("unknown", "of unknown purpose (distillation score 0.20)."),
+    ],
+)
+def test_a_summary_names_the_score_that_speaks_for_the_kind(kind: str, said: str) -> None:
+    sentence = summary_of({"accounts": 40.0}, kind, 0.2, 0.97, ["content"], 1_200)
+    assert (
+        sentence
+        == f"40 accounts bound by content evidence sent 1,200 requests on the night; {said}"
+    )
