@@ -161,7 +161,8 @@ def _undecided(actions: pa.Table, stands: pa.Table, date: dt.date) -> pa.Table:
 
 def waiting(lake: Lake) -> list[dict[str, Any]]:
     """Cases of the last night that nobody has decided on since, most at stake first; each with
-    `claimed_by` and `claimed_at`, null for nobody, and `second_look`, who asked for one and why."""
+    `claimed_by` and `claimed_at`, null for nobody, `second_look`, who asked for one and why, and
+    `members`, the accounts of the whole campaign, null for an account outside any."""
     nights = lake.nights("cases")
     if not nights:
         return []
@@ -172,8 +173,10 @@ def waiting(lake: Lake) -> list[dict[str, Any]]:
         return []
     left = _left(lake, nights[-1])
     held = _claims(lake)
+    groups = lake.rows("campaigns", nights[-1], nights[-1], ["campaign_id", "accounts"])
+    members = dict(zip(*(groups[name].to_pylist() for name in groups.column_names), strict=True))
     cases = [
-        case | held.get(case["subject"], _NOBODY)
+        case | {"members": members.get(case["subject"])} | held.get(case["subject"], _NOBODY)
         for case in lake.rows("cases", nights[-1], nights[-1]).to_pylist()
         if case["subject"] in left
     ]

@@ -130,6 +130,14 @@ def test_a_rejected_decision_puts_the_case_back(night, bare_lake, fill):
     assert [case["subject"] for case in cases.waiting(bare_lake)] == ["c-1"]
 
 
+def test_a_case_says_of_how_many_members_its_accounts_are(night, bare_lake, fill):
+    night(*OPERATION, ("slow", "c-1", "limit", None), ("alone", None, "review", None))
+    fill(bare_lake, "campaigns", NIGHT, [{"campaign_id": "c-1", "accounts": 7}])
+    found = {case["subject"]: case for case in cases.waiting(bare_lake)}
+    assert (found["c-1"]["accounts"], found["c-1"]["members"]) == (3, 7)
+    assert (found["alone"]["accounts"], found["alone"]["members"]) == (1, None)
+
+
 def test_the_most_at_stake_comes_first(night, bare_lake):
     night(("alone", None, "review", None), *OPERATION)
     assert [case["subject"] for case in cases.waiting(bare_lake)] == ["c-1", "alone"]

@@ -36,6 +36,15 @@ def test_the_queue_is_ordered_by_what_is_at_stake(as_role: Callable[..., Browser
     assert "<strong>2</strong> cases wait" in text and "640,026 exchanges" in text
 
 
+@pytest.mark.parametrize("page", ["/", "/queue"])
+def test_a_case_says_of_how_many_members_its_accounts_are(
+    as_role: Callable[..., Browser], worked: Any, fill: Callable[..., int], night: Any, page: str
+) -> None:
+    fill(worked, "campaigns", night, [{"campaign_id": "c1", "accounts": 160}])
+    text = " ".join(re.sub(r"<[^>]+>", " ", as_role("read").get(page).text).split())
+    assert "640,000 3 of 160 members" in text and "26 1 0.90" in text
+
+
 def test_a_case_is_claimed_by_one_and_released_by_them(as_role: Callable[..., Browser]) -> None:
     ana, bob = as_role("decide", "ana"), as_role("decide", "bob")
     assert ana.send("/queue/claim", subject="c1").status_code == 303
