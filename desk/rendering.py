@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ from desk import health
 from desk.asked import address_of, lake_of
 from desk.deciding import answered_by, deciding_on, may_answer, waiting_for_approval
 from desk.page import ADMINISTER, APPROVE, DECIDE, READ, may
+from jobs.catalog.policy import FAMILIES_ABOUT
 from jobs.platform.errors import StillwatchError
 
 #: Control, format, direction and unassigned-tag characters: what makes text look like another.
@@ -75,6 +77,13 @@ def moment(value: Any) -> str:
     return f"{value:%Y-%m-%d}"
 
 
+def families(evidence: Sequence[str]) -> str:
+    """Families of evidence by their declared names, in the declared order."""
+    order = {name: at for at, name in enumerate(FAMILIES_ABOUT)}
+    names = sorted(evidence, key=lambda name: (order.get(name, len(order)), name))
+    return shown(", ".join(names), 200) if names else "none"
+
+
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("desk", "templates"),
@@ -83,10 +92,10 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(shown=shown, number=number, moment=moment)
+    environment.filters.update(shown=shown, number=number, moment=moment, families=families)
     environment.globals.update(
         address_of=address_of, may=may, may_answer=may_answer, answered_by=answered_by,
-        DECIDE=DECIDE, APPROVE=APPROVE,
+        families_about=FAMILIES_ABOUT, DECIDE=DECIDE, APPROVE=APPROVE,
     )  # fmt: skip
     return environment
 

@@ -13,7 +13,7 @@ from jobs.catalog.enforcement import LADDER, POLICY
 from jobs.catalog.features import FEATURES
 from jobs.catalog.landing import SOURCES
 from jobs.catalog.measures import INDICATORS, MEASURES, WINDOWS
-from jobs.catalog.policy import CAMPAIGN_POLICY, EVIDENCE_FAMILIES, TRAINING
+from jobs.catalog.policy import CAMPAIGN_POLICY, FAMILIES_ABOUT, TRAINING
 from jobs.catalog.sketch import MARKERS
 from jobs.catalog.tables import TABLES
 from jobs.catalog.types import Column, Table
@@ -219,7 +219,8 @@ def _policies() -> str:
         "## Policy\n\nThe numbers in force; each one's reason stands beside it in "
         "`jobs/catalog/enforcement.toml`, `policy.py` and `checks.py`.\n",
         f"Actions, mildest first: {', '.join(LADDER)}. Families of evidence: "
-        f"{', '.join(EVIDENCE_FAMILIES)}.\n",
+        + "; ".join(f"{name} ({about})" for name, about in FAMILIES_ABOUT.items())
+        + ".\n",
     ]
     for title, policy in (
         ("Enforcement", POLICY), ("Training", TRAINING), ("Campaigns", CAMPAIGN_POLICY),

@@ -10,10 +10,18 @@ from dataclasses import dataclass
 
 from jobs.catalog.types import Family
 
-#: Families that fail independently of each other: an action above `watch` needs two.
-EVIDENCE_FAMILIES: tuple[str, ...] = (
-    "infrastructure", "identity", "time", "content", "behaviour", "lineage", "label",
-)  # fmt: skip
+#: Families that fail independently of each other, by the name that every table and page gives
+#: them, and what each is about: an action above `watch` needs two.
+FAMILIES_ABOUT: dict[str, str] = {
+    "infrastructure": "networks and machines that requests come from",
+    "identity": "sign-up, phone and payment",
+    "time": "when requests come",
+    "content": "what prompts say and ask for",
+    "behaviour": "programs, settings and manner of use",
+    "lineage": "accounts that were stopped before it",
+    "label": "what people said of the account before",
+}
+EVIDENCE_FAMILIES: tuple[str, ...] = tuple(FAMILIES_ABOUT)
 
 
 @dataclass(frozen=True)
