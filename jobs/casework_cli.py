@@ -68,7 +68,8 @@ def mode(mode: str, lake: str | None, by: str, reason: str) -> None:
     """Say whether actions are carried out (enforce) or only looked at (observe).
 
     A new lake is in `observe`: actions are written with that word beside them, and nothing goes
-    out.
+    out. What is exported or sent after a change goes by it at once; rows that earlier nights wrote
+    keep their word.
 
     \b
     Example:
@@ -78,4 +79,6 @@ def mode(mode: str, lake: str | None, by: str, reason: str) -> None:
     from jobs.verdicts import set_mode
 
     made = set_mode(Lake(load_settings(lake)), mode, by, reason)
-    click.echo(f"{mode} from the night of {made['date']} on")
+    click.echo(
+        f"{mode}: at once in what is exported or sent, in tables from the night of {made['date']}"
+    )

@@ -28,8 +28,10 @@ ENFORCEMENT_ACTIONS = Table(
                promised=True),
         Column("policy_version", STRING, "The policy that decided.", nullable=False,
                promised=True),
-        Column("mode", STRING, "observe: written to be looked at, nothing is to follow; enforce: "
-               "to be carried out.", nullable=False, values=MODES),
+        Column("mode", STRING, "What the night went by: observe: written to be looked at, "
+               "nothing is to follow; enforce: to be carried out. A later change does not rewrite "
+               "it: the last row of enforcement_mode says what holds now.", nullable=False,
+               values=MODES),
         Column("proposed", STRING, "A harder rung whose needs hold, but a person has to decide, a "
                "cap is reached or it is held back; null for none.", values=LADDER),
         Column("held_since", DATE, "First night on which it was held back; null if it is not."),

@@ -40,7 +40,9 @@ _RENEWED_NIGHTS = Column("renewed_nights", LONG, "Nights with renewed evidence s
                          "changed its step.", unit="nights", nullable=False, minimum=0)  # fmt: skip
 _QUIET_NIGHTS = Column("quiet_nights", LONG, "Nights without renewed evidence, up to this one.",
                        unit="nights", nullable=False, minimum=0)  # fmt: skip
-_MODE = Column("mode", STRING, "observe: written to be looked at; enforce: to be carried out.",
+_MODE = Column("mode", STRING, "What the night went by: observe: written to be looked at; "
+               "enforce: to be carried out. A later change does not rewrite it: the last row of "
+               "enforcement_mode says what holds now.",
                nullable=False, values=MODES)  # fmt: skip
 _POLICY = Column("policy_version", STRING, "The policy in force.", nullable=False)
 

@@ -238,6 +238,22 @@ def test_the_mode_is_changed_with_a_reason_and_shown_on_every_page(
     assert "we are ready" in admin.get("/mode").text
 
 
+def test_the_mode_says_what_follows_at_once_and_a_limit_goes_by_it(
+    as_role: Callable[..., Browser], worked: Any, fill: Callable[..., int], night: dt.date
+) -> None:
+    held = {"account_id": "a1", "expires": night + dt.timedelta(days=3)}
+    fill(worked, "rate_limits", night, [held | {"capability": "all", "mode": "observe"}])
+    fill(worked, "enforcement_actions", night, [held | {"action": "limit"}])
+    admin = as_role("administer", "root")
+    assert "only observed, nothing is refused" in admin.get("/account/a1").text
+    admin.send("/mode", mode="enforce", reason="we are ready")
+    text = admin.get("/mode").text
+    assert "from now on" not in text and "Files that are out stay as they are" in text
+    assert "Rows of earlier nights keep theirs" in text
+    # The night wrote observe beside it; what holds now is said.
+    assert "only observed, nothing is refused" not in admin.get("/account/a1").text
+
+
 def test_a_night_that_failed_is_said_in_red_and_the_desk_stays_readable(
     as_role: Callable[..., Browser], worked: Any, fill: Callable[..., int], night: dt.date
 ) -> None:
