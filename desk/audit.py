@@ -21,6 +21,8 @@ from typing import Any
 _START = "0" * 64
 #: A line is far shorter; this much of a file's end holds the last one.
 _TAIL_BYTES = 256 * 1024
+#: How the names of pages end that are pictures of another page.
+PICTURE = "-picture"
 #: Characters of a text in an entry.
 _LONGEST = 400
 
@@ -57,13 +59,34 @@ class AuditLog:
                 os.fsync(file.fileno())
             self._note_head(line["hash"])
 
-    def entries(self, person: str = "", subject: str = "", most: int = 200) -> list[dict[str, Any]]:
-        """The newest entries first, of a person or about a subject where one is given."""
+    def entries(
+        self,
+        person: str = "",
+        subject: str = "",
+        most: int = 200,
+        before: str = "",
+        pictures: bool = True,
+    ) -> list[dict[str, Any]]:
+        """The newest entries first.
+
+        Args:
+            person: whose, where one is given.
+            subject: about whom, where one is given.
+            most: how many at most.
+            before: only those older than the entry of this hash; none where no entry has it.
+            pictures: also those of pictures, which each view of a page asks for.
+        """
         found: list[dict[str, Any]] = []
+        waiting = bool(before)
         for path in reversed(self._files()):
             for line in reversed(path.read_bytes().splitlines()):
                 entry = _parsed(line)
                 if entry is None:
+                    continue
+                if waiting:
+                    waiting = entry["hash"] != before
+                    continue
+                if not pictures and str(entry.get("page")).endswith(PICTURE):
                     continue
                 if person and entry.get("by") != person:
                     continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -207,6 +208,30 @@ def test_an_entry_stays_small_whatever_was_sent(log: AuditLog) -> None:
     )
     assert len(the_file(log).read_bytes().splitlines()[-1]) < 40_000
     assert log.verify() == (4, None)
+
+
+def test_the_page_leaves_pictures_out_and_leads_to_older_lines(
+    as_role: Callable[..., Browser],
+) -> None:
+    admin = as_role("administer", "root")
+    admin.get("/account/a9")
+    assert admin.get("/chart/account/past.svg/a9").status_code == 200
+    shown = admin.get("/audit").text
+    assert "GET account</td>" in shown and "account-picture" not in shown and "Older" not in shown
+    assert "account-picture" in admin.get("/audit", params={"pictures": "1"}).text
+    log = admin.client.app.state.audit
+    for at in range(430):
+        log.append({"by": "ana", "method": "GET", "page": f"p{at:03d}"})
+    pages, path = [], "/audit?person=ana&subject="
+    while path:
+        text = admin.get(path).text
+        pages.append(re.findall(r"GET (p\d{3})</td>", text))
+        found = re.search(r'href="(/audit\?[^"]*before=[^"]*)">Older', text)
+        path = found[1].replace("&amp;", "&") if found else ""
+    # Each look at the page adds a line of its own: none is lost or told twice.
+    assert [len(page) for page in pages] == [200, 200, 30]
+    assert sum(pages, []) == [f"p{at:03d}" for at in reversed(range(430))]
+    assert "Nothing fits" in admin.get("/audit?before=" + "f" * 64).text
 
 
 def test_the_page_shows_entries_of_a_person_or_about_a_subject(

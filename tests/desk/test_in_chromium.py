@@ -160,6 +160,8 @@ def test_the_other_pages(chromium: Browser, people: Any, fill: Any, night: Any) 
             assert root.page.locator("h1").count() == 1, path
             assert root.page.locator("main").count() == 1, path
             assert "\u202e" not in root.page.inner_text("body"), path
+            # The menu, with what waits for approval, and the name stay on one line at 1280.
+            assert root.page.locator("header.top").bounding_box()["height"] < 60, path
         # Two at once: the other has decided since this page was opened.
         root.go("/campaign/c1")
         verdicts.record(people, verdict="benign", subject="c1", by="some-decide", reason="a class")
