@@ -59,7 +59,7 @@ def test_who_the_provider_knows_gets_the_role_of_their_group(
     assert welcome.status_code == 200
     assert 'content="0;url=/queue"' in welcome.text
     page = browser.get("/queue").text
-    assert "<bdi>oidc:u-17</bdi></strong> (decide)" in page
+    assert '<bdi>oidc:u-17</bdi></strong> <span class="wide-only">(decide)' in page
     asked = provider.asked[-1]
     assert len(asked["state"]) >= 20 and len(asked["nonce"]) >= 20
     assert asked["redirect_uri"] == "http://127.0.0.1:8765/sign-in/oidc/back"
