@@ -10,13 +10,13 @@ from rich.table import Table
 
 from jobs.appeals import Appeal
 from jobs.catalog.desk_tables import CAMPAIGN_SUBJECT
+from jobs.catalog.limit_tables import REQUEST_LIMITS, TOKEN_LIMITS
 from jobs.explain import Explained
 from jobs.ladder import RungState
 
-#: Nights, decisions and members that are shown; --json has all.
-NIGHTS_SHOWN = 14
-ROWS_SHOWN = 20
-LINKS_SHOWN = 8
+#: Nights, and rows of any other list, that are shown; --json has all.
+NIGHTS_SHOWN = 10
+ROWS_SHOWN = 10
 _FIGURES_SHOWN = 3
 
 
@@ -39,14 +39,15 @@ def print_explained(console: Console, told: Explained) -> None:
         _rows(console, "Members, firmest first", told.members)
     if told.subject_kind == CAMPAIGN_SUBJECT:
         _rows(console, "In force on its members", told.in_force)
-        _rows(console, "Actions on its accounts, by night", told.actions[-ROWS_SHOWN:])
-        _rows(console, "Events", told.events[-ROWS_SHOWN:])
+        _rows(console, "Actions on its accounts, the latest first", told.actions[::-1])
+        _rows(console, "Events, the latest first", told.events[::-1])
     else:
         _rows(console, "In force", told.in_force)
-        _rows(console, "Actions", _runs(told.actions)[-ROWS_SHOWN:])
-    _rows(console, "Limits", told.limits[-1:])
+        _rows(console, "Actions, the latest first", _runs(told.actions)[::-1])
+    _limits(console, told)
     columns = ("date", "verdict", "action", "decided_by", "subject", "reason", "expires", "answers")
-    _rows(console, "Decisions", [{c: row[c] for c in columns} for row in told.decisions])
+    _rows(console, "Decisions, the latest first",
+          [{c: row[c] for c in columns} for row in told.decisions[::-1]])  # fmt: skip
 
 
 def print_appeal(console: Console, appeal: Appeal) -> None:
@@ -69,9 +70,7 @@ def print_appeal(console: Console, appeal: Appeal) -> None:
            for row in appeal.earlier_appeals])  # fmt: skip
     kept = appeal.policy_text is not None
     _line(console, f"Decided by policy {appeal.policy_version}"
-          + ("; its text:" if kept else "; its text was not kept"))  # fmt: skip
-    if appeal.policy_text is not None:
-        _line(console, appeal.policy_text)
+          + ("; --json has its text" if kept else "; its text was not kept"))  # fmt: skip
 
 
 def _line(console: Console, text: str, style: str | None = None) -> None:
@@ -101,7 +100,7 @@ def _rows(console: Console, title: str, rows: list[dict[str, Any]]) -> None:
     for row in rows[:ROWS_SHOWN]:
         table.add_row(*(escape(_said(value)) for value in row.values()))
     if len(rows) > ROWS_SHOWN:
-        table.caption = f"and {len(rows) - ROWS_SHOWN} more: see --json"
+        table.caption = f"and {len(rows) - ROWS_SHOWN:,} more; --json has all"
     console.print(table)
 
 
@@ -144,11 +143,43 @@ def _nothing(rung: RungState) -> str:
     return "nothing; a person decides" if rung.by_person else "nothing"
 
 
+def _limits(console: Console, told: Explained) -> None:
+    """What it may send since the last night that said so, in a table of few columns; why below."""
+    last = max((row["date"] for row in told.limits), default=None)
+    rows = [row for row in told.limits if row["date"] == last]
+    if told.subject_kind == CAMPAIGN_SUBJECT:
+        columns = (
+            "accounts",
+            "requests_a_day",
+            "tokens_a_day",
+            "counted_by",
+            "step",
+            "since",
+            "mode",
+        )
+        _rows(console, f"Budget of the night of {last}, at most",
+              [{name: row[name] for name in columns} for row in rows])  # fmt: skip
+        return
+    _rows(console, f"Rate limit of the night of {last}, at most", [
+        {"asks for": row["capability"],
+         "requests a minute, hour, day": _each(row, REQUEST_LIMITS),
+         "tokens a minute, hour, day": _each(row, TOKEN_LIMITS),
+         "step": row["step"], "since": row["since"], "expires": row["expires"], "mode": row["mode"]}
+        for row in rows
+    ])  # fmt: skip
+    for row in rows:
+        _line(console, f"  {row['capability']}: {row['reason']}")
+
+
+def _each(row: dict[str, Any], names: tuple[str, ...]) -> str:
+    return " · ".join(_said(row[name]) for name in names)
+
+
 def _shared(console: Console, told: Explained) -> None:
     _rows(console, "Linked with, heaviest first", [
         {"account": link.other or "between members", "links": link.links,
          "weight (nats)": link.weight, "kinds": link.kinds, "families": link.families}
-        for link in told.links[:LINKS_SHOWN]
+        for link in told.links
     ])  # fmt: skip
     _rows(console, "Shares (tokens masked), what fewest have first"
           if told.subject_kind != CAMPAIGN_SUBJECT else "Members share (tokens masked)", [
