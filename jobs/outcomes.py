@@ -106,21 +106,31 @@ def judged_accounts(decisions: pd.DataFrame, first: dt.date) -> pd.DataFrame:
     Returns:
         account_id, unit (the campaign decided on, or the account), night, decided (the finding's
         date), said (its verdict), word (benign once overturned), appealed, answered, overturned,
-        action (the rung that the finding took).
+        waiting (an appeal without an answer), action (the rung that the finding took).
     """
     columns = ["account_id", "unit", "night", "decided", "said", "action", "word", "appealed",
-               "answered", "overturned"]  # fmt: skip
+               "answered", "overturned", "waiting"]  # fmt: skip
     if not len(decisions):
         return pd.DataFrame(columns=columns)
     rejected = set(decisions.loc[decisions["verdict"] == "rejected", "answers"].dropna())
-    approved = set(decisions.loc[decisions["verdict"] == "approved", "answers"].dropna())
+    approvals = decisions[decisions["verdict"] == "approved"].dropna(subset=["answers"])
+    approved = dict(zip(approvals["answers"], approvals["date"], strict=True))
     counts = ~decisions["decision_id"].isin(rejected) & (
-        ~decisions["needs_approval"].astype(bool) | decisions["decision_id"].isin(approved)
+        ~decisions["needs_approval"].astype(bool) | decisions["decision_id"].isin(set(approved))
     )
-    each = decisions[counts].explode("accounts").rename(columns={"accounts": "account_id"})
+    # What two decided counts from the second one's word on.
+    named = zip(decisions["decision_id"], decisions["date"], strict=True)
+    from_then = [max(date, approved.get(name, date)) for name, date in named]
+    each = (
+        decisions.assign(date=from_then)[counts]
+        .explode("accounts")
+        .rename(columns={"accounts": "account_id"})
+    )
     each = each[each["account_id"].notna()].sort_values(["decided_at", "decision_id"])
     findings = each[each["verdict"].isin(FINDINGS) & (each["date"] >= first)]
-    judged = findings.groupby("account_id", as_index=False).last()
+    # Whole rows: the last of each column would mix an action into a finding that took none.
+    judged = findings.drop_duplicates("account_id", keep="last").sort_values("account_id")
+    judged = judged.reset_index(drop=True)
     judged = judged.rename(columns={"date": "decided", "verdict": "said", "subject": "unit"})
     judged = judged[["account_id", "unit", "night", "decided", "said", "action", "decided_at"]]
 
@@ -133,6 +143,8 @@ def judged_accounts(decisions: pd.DataFrame, first: dt.date) -> pd.DataFrame:
     judged["appealed"] = (contested >= since).fillna(False)
     judged["overturned"] = (lifted >= since) & ~(kept > lifted)
     judged["answered"] = judged["overturned"] | (kept >= since)
+    answered_last = lifted.where(~(kept > lifted) & lifted.notna(), kept)
+    judged["waiting"] = (contested >= since) & ~(answered_last >= contested)
     judged["word"] = judged["said"].where(~judged["overturned"], "benign")
     return judged[columns]
 
@@ -153,7 +165,7 @@ def precision_of(judged: pd.DataFrame, actions: pd.DataFrame) -> list[Precision]
         return []
     held = judged.merge(actions, on="account_id", suffixes=("", "_row"))
     held = held[(held["date"] <= held["night"]) & (held["expires"] >= held["night"])]
-    held = held.sort_values("date").groupby("account_id", as_index=False).last()
+    held = held.sort_values("date").drop_duplicates("account_id", keep="last")
     held = held.assign(rung=held["action_row"])
     taken = judged[judged["action"].notna()].assign(rung=lambda rows: rows["action"])
     both = pd.concat([held, taken])[["account_id", "unit", "kind", "country", "word", "rung"]]
@@ -212,5 +224,5 @@ def _overturned(by: str, name: str, rows: pd.DataFrame) -> Overturned:
         by, name,
         share_of(int(lifted.sum()), int(answered.sum())),
         share_of(int(lifted.sum()), len(rows)),
-        int((rows["appealed"] & ~answered).sum()),
+        int(rows["waiting"].sum()),
     )  # fmt: skip

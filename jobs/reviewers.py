@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from jobs.catalog.desk_tables import ACCOUNT_SUBJECT, CAMPAIGN_SUBJECT, FINDINGS
+from jobs.catalog.desk_tables import ACCOUNT_SUBJECT, APPEALED, CAMPAIGN_SUBJECT, FINDINGS
 from jobs.catalog.review_tables import ANSWERED, BLIND_REVIEWS, DRAWN
 from jobs.explain import rows_if_there, scored_night
 from jobs.intervals import Share, share_of
@@ -34,6 +34,8 @@ Row = dict[str, Any]
 KNOWN_SOURCES = ("confirmed_ban", "appeal_upheld", "partner_intelligence", "simulation")
 #: How sure such a label has to be, where it says.
 KNOWN_CONFIDENCE = 0.9
+#: Characters of a reason that are kept: a page of text.
+LONGEST_REASON = 2_000
 #: Cases that two reviewers must both have judged before kappa is worked out.
 KAPPA_CASES = 10
 NO_CAMPAIGN = "account"
@@ -104,7 +106,7 @@ def draw(lake: Lake, date: dt.date | None = None) -> int:
     it is. A case goes to a reviewer who has decided something by then, and not this case; while
     there is no second one nothing is drawn, and nothing but who decided is read.
     """
-    if len({row["decided_by"] for row in _decisions(lake, date)}) < 2:
+    if len(_deciders(_decisions(lake, date))) < 2:
         return 0
     night = scored_night(lake, date)
     policy = lake.settings.enforcement_policy.second_reviews
@@ -161,7 +163,7 @@ def answer(
             raise ReviewError(f"review {plain(review_id, 40)} is answered already: answers stay")
         row = rows[0] | {
             "event": ANSWERED, "at": now or dt.datetime.now(dt.UTC), "verdict": verdict,
-            "reason": reason,
+            "reason": plain(reason, LONGEST_REASON, lines=True),
         }  # fmt: skip
         lake.append("blind_reviews", pa.Table.from_pylist([row], arrow_schema(BLIND_REVIEWS)))
     return row
@@ -180,8 +182,9 @@ def reviewers_report(lake: Lake, first: dt.date | None, last: dt.date | None) ->
     decided = _decided(_decisions(lake, last))
     # Of a case that was planted no more is to be found out than that.
     known = _known(lake, last, {r["subject"] for r in drawn.values()}) if answers else []
-    first_said = {_review_id(c, r["reviewer"]): c for r in drawn.values() for c in decided}
-    truth = {_review_id(c, r["reviewer"]): c for r in drawn.values() for c in known}
+    reviewers = {row["reviewer"] for row in drawn.values()}
+    first_said = {_review_id(c, name): c for name in reviewers for c in decided}
+    truth = {_review_id(c, name): c for name in reviewers for c in known}
     kinds = _kinds(lake, list(drawn.values()))
     agreement: dict[tuple[str, str], list[bool]] = defaultdict(list)
     accuracy: dict[tuple[str, str], list[bool]] = defaultdict(list)
@@ -222,11 +225,16 @@ def _reviews(lake: Lake, last: dt.date | None) -> list[Row]:
     return rows_if_there(lake, "blind_reviews", None, last)
 
 
+def _deciders(decisions: list[Row]) -> list[str]:
+    """Who has decided something: writing down what a customer says is none."""
+    return sorted({row["decided_by"] for row in decisions if row["verdict"] != APPEALED})
+
+
 def _drawn(lake: Lake, night: dt.date, policy: SecondReviews, before: list[Row]) -> list[Row]:
     decisions = _decisions(lake, night)
     decided = _decided(decisions)
     known: list[_Candidate] | None = None
-    reviewers = sorted({row["decided_by"] for row in decisions})
+    reviewers = _deciders(decisions)
     taken = {row["review_id"] for row in before}
     #: What a reviewer has judged, or was given to judge, is not given to them again.
     met: dict[str, set[str]] = defaultdict(set)

@@ -111,6 +111,7 @@ def _figures(row: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "kind": row["kind"],
         "score": round(row["score"], 4),
+        "resale_score": round(row["resale_score"], 4),
         "first_seen": row["first_seen"].isoformat(),
         "accounts": row["accounts"],
         "requests": row["requests"],

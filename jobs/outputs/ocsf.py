@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs import verdicts
+from jobs.cases import CLAIMED, REVIEW
 from jobs.catalog import desk_tables as desk
 from jobs.catalog.enforcement import LADDER
 from jobs.catalog.events import EVENTS
@@ -132,6 +133,11 @@ def campaign_uid(campaign: str) -> str:
     return f"stillwatch:campaign:{plain(campaign, _MOST_ID)}"
 
 
+def _confidence(row: dict[str, Any]) -> int:
+    """Percent of the score that speaks for what the campaign is taken for."""
+    return round(100 * row["resale_score" if row["kind"] == "resale" else "score"])
+
+
 def _analytic(night: Night) -> dict[str, Any]:
     return {
         "type_id": _LEARNING, "type": "Learning (ML/DL)", "name": "stillwatch",
@@ -161,7 +167,7 @@ def _campaign_findings(night: Night, before: pa.Table) -> Iterator[dict[str, Any
                 "last_seen_time": _day(night.date),
                 **({"first_seen_time": _day(row["first_seen"])} if row else {}),
             },
-            **({"confidence_score": round(100 * row["score"])} if row else {}),
+            **({"confidence_score": _confidence(row)} if row else {}),
             "evidences": [_evidence(account) for account in listed],
             "unmapped": {
                 "mode": night.mode,
@@ -170,7 +176,7 @@ def _campaign_findings(night: Night, before: pa.Table) -> Iterator[dict[str, Any
                 "actions": {rung: counts[rung] for rung in LADDER if counts[rung]},
                 "accounts": members.num_rows,
                 "accounts_listed": len(listed),
-                "families": sorted({f for account in listed for f in account["evidence"]}),
+                "families": sorted(pc.unique(pc.list_flatten(members["evidence"])).to_pylist()),
                 "policy_versions": list(night.policy_versions),
             },
         }
@@ -217,36 +223,56 @@ def grouped_by_campaign(actions: pa.Table) -> Iterator[tuple[str, pa.Table]]:
 # Incidents
 
 
-def _last_decisions(lake: Lake, night: Night) -> dict[str, dict[str, Any]]:
-    """What people last found out about each campaign."""
+def _decided(lake: Lake, night: Night) -> tuple[dict[str, dict[str, Any]], set[str]]:
+    """What people last found out about each campaign, and all accounts that they decided on.
+
+    A decision that needs a second person says nothing until one approved it.
+    """
     counts_by = night.date + dt.timedelta(days=1)
     rows = verdicts.decisions_by(lake, counts_by).to_pylist()
-    return {
-        row["subject"]: row
-        for row in sorted(rows, key=lambda row: (row["decided_at"], row["decision_id"]))
-        if row["subject_kind"] == desk.CAMPAIGN_SUBJECT and row["verdict"] in _VERDICTS
-    }
+    approved = {row["answers"] for row in rows if row["verdict"] == desk.APPROVED}
+    counting = [
+        row for row in sorted(rows, key=lambda row: (row["decided_at"], row["decision_id"]))
+        if row["verdict"] in _VERDICTS
+        and (not row["needs_approval"] or row["decision_id"] in approved)
+    ]  # fmt: skip
+    of_campaigns = {row["subject"]: row for row in counting
+                    if row["subject_kind"] == desk.CAMPAIGN_SUBJECT}  # fmt: skip
+    return of_campaigns, {account for row in counting for account in row["accounts"]}
 
 
 def _claimed(lake: Lake, night: Night) -> set[str]:
-    """Subjects that somebody works on."""
+    """Subjects that somebody works on: as of the morning after the night, or now after the last
+    one, which may have been worked through later than its day."""
     if not lake.exists(desk.CASE_EVENTS.name):
         return set()
-    rows = lake.rows(desk.CASE_EVENTS.name, None, night.date + dt.timedelta(days=1)).sort_by("at")
+    is_last = night.date == lake.nights("thresholds")[-1]
+    by = None if is_last else night.date + dt.timedelta(days=1)
+    rows = lake.rows(desk.CASE_EVENTS.name, None, by)
+    rows = rows.sort_by([("at", "ascending"), ("event_id", "ascending")])
     last = {row["subject"]: row["event"] for row in rows.to_pylist()}
-    return {subject for subject, event in last.items() if event != "released"}
+    return {subject for subject, event in last.items() if event == CLAIMED}
+
+
+def _left(members: pa.Table, decided: set[str]) -> bool:
+    """Whether a person still has to look at one of the accounts."""
+    waiting = members.filter(pc.equal(members["action"], REVIEW))["account_id"]
+    known = pa.array(sorted(decided), pa.string())
+    return not pc.all(pc.is_in(waiting, value_set=known), min_count=0).as_py()
 
 
 def _incidents(lake: Lake, night: Night) -> Iterator[dict[str, Any]]:
-    decided, claimed = _last_decisions(lake, night), _claimed(lake, night)
-    acted_on = {name: counted(rows["action"])
-                for name, rows in grouped_by_campaign(night.actions)}  # fmt: skip
+    (found, decided), claimed = _decided(lake, night), _claimed(lake, night)
+    acted_on = dict(grouped_by_campaign(night.actions))
+    nobody = night.actions.slice(0, 0)
     for row in night.campaigns.to_pylist():
         campaign = row["campaign_id"]
         activity = _CREATE if row["first_seen"] == night.date else _UPDATE
-        decision = decided.get(campaign)
-        status = _RESOLVED if decision else _IN_PROGRESS if campaign in claimed else _NEW
-        counts = acted_on.get(campaign, Counter())
+        decision, members = found.get(campaign), acted_on.get(campaign, nobody)
+        done = decision is not None and not _left(members, decided)
+        worked_on = decision is not None or campaign in claimed
+        status = _RESOLVED if done else _IN_PROGRESS if worked_on else _NEW
+        counts = counted(members["action"])
         event = _event(night, _INCIDENT, activity, _hardest(counts), status, campaign)
         summary = plain(row["summary"], _MOST_TEXT)
         verdict = _VERDICTS[decision["verdict"]] if decision else (0, "Unknown")
@@ -254,7 +280,7 @@ def _incidents(lake: Lake, night: Night) -> Iterator[dict[str, Any]]:
             "message": summary,
             "desc": summary,
             "assignee_group": {"name": "trust-and-safety"},
-            "confidence_score": round(100 * row["score"]),
+            "confidence_score": _confidence(row),
             "verdict_id": verdict[0],
             "verdict": verdict[1],
             "start_time": _day(row["first_seen"]),

@@ -105,7 +105,9 @@ def endpoint(url: str, secrets: tuple[bytes, ...] = ()) -> Endpoint:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise SendingError("the address to send to is none: give https://HOST/PATH") from None
-    if not host or parts.scheme not in ("https", "http"):
+    # A line end behind a secret address, as files have it, is no part of it either.
+    fit = all("!" <= character <= "~" for character in url)
+    if not host or not fit or parts.scheme not in ("https", "http"):
         raise SendingError("the address to send to is none: give https://HOST/PATH")
     if parts.username or parts.password:
         raise SendingError(
@@ -253,8 +255,8 @@ async def _attempt(
             return answer.status_code, _asked(answer.headers), f"HTTP {answer.status_code}"
     except TimeoutError:
         return None, None, "no answer in time"
-    except httpx.HTTPError as error:
-        # Its text may hold the address.
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
+        # Its text may hold the address. The others: a host name that is none.
         return None, None, type(error).__name__
 
 

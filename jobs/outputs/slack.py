@@ -73,8 +73,10 @@ def _figures(figures: dict[str, Any]) -> str:
 def _campaign(event: dict[str, Any]) -> list[dict[str, Any]]:
     facts = [f"`{_code(event['campaign_id'])}`"]
     if "kind" in event:
+        name = "resale_score" if event["kind"] == "resale" else "score"
         facts.append(
-            f"{event['kind']}, score {event['score']:.2f}, {event['accounts']:,} accounts, "
+            f"{event['kind']}, {name.replace('_', ' ')} {event[name]:.2f}, "
+            f"{event['accounts']:,} accounts, "
             f"{event['requests']:,} requests"
         )
     facts += [f"{rung} {count:,}" for rung, count in event["actions"].items()]

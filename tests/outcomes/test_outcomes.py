@@ -117,3 +117,34 @@ def test_an_interval_is_wide_where_cases_are_few() -> None:
     assert share_of(1, 1).low == pytest.approx(1 / (1 + z))
     assert share_of(0, 4).high == pytest.approx(z / (4 + z))
     assert share_of(0, 0).share is None
+
+
+def test_a_later_finding_keeps_nothing_of_the_one_before(bare_lake: Lake, fill: Fill) -> None:
+    a_month(bare_lake, fill, [
+        decision("d1", "distillation", "b1", action="suspend"), decision("d2", "benign", "b1"),
+    ])  # fmt: skip
+    made = {(p.by, p.name): p for p in outcomes(bare_lake).precision}
+    # Its last word took no action; the first one's is not the last one's.
+    assert ("rung", "suspend") not in made
+    assert made["rung", "limit"].right == share_of(0, 1)
+
+
+def test_what_two_decided_counts_from_the_approval_on(bare_lake: Lake, fill: Fill) -> None:
+    a_month(bare_lake, fill, [decision("d1", "resale", "b1", needs_approval=True)])
+    fill(bare_lake, "account_scores", dt.date(2026, 5, 14), [{"account_id": "a1"}])
+    fill(bare_lake, "decisions", dt.date(2026, 5, 15), [
+        decision("d2", "approved", "b1", answers="d1")
+        | {"decided_at": dt.datetime(2026, 5, 15, tzinfo=dt.UTC)}])  # fmt: skip
+    # From its first request on 7 May to 15 May.
+    assert outcomes(bare_lake).delays[0] == Delay("all", 1, 8.0, 8.0, 8.0)
+    late = outcomes(bare_lake, dt.date(2026, 5, 15))
+    assert late.delays[0].units == 1
+
+
+def test_a_second_appeal_waits_though_the_first_was_answered(bare_lake: Lake, fill: Fill) -> None:
+    a_month(bare_lake, fill, [
+        decision("d1", "resale", "b1"), decision("d2", "appealed", "b1"),
+        decision("d3", "upheld", "b1"), decision("d4", "appealed", "b1"),
+    ])  # fmt: skip
+    every = outcomes(bare_lake).overturned[0]
+    assert (every.of_appeals, every.waiting) == (share_of(0, 1), 1)

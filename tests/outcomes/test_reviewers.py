@@ -118,3 +118,25 @@ def test_agreement_and_accuracy_are_counted_apart(reviewed: Lake) -> None:
     assert pair.reviewers == ("ana", "ben")
     # ben said one thing of all: what chance alone would give is what they reached.
     assert pair.kappa == pytest.approx(0.0)
+
+
+def test_what_is_kept_of_a_reason_is_fit_to_be_read(reviewed: Lake) -> None:
+    draw(reviewed, NIGHT)
+    name = drawn_for(reviewed, "ana")[0]["review_id"]
+    kept = answer(reviewed, name, "ana", "benign", "a\x1b[2J class\u202e " + "x" * 9_000)["reason"]
+    assert kept.startswith("a[2J class x") and len(kept) == 2_000
+    stored = reviewed.rows("blind_reviews", columns=["reason"])["reason"].drop_null().to_pylist()
+    assert stored == [kept]
+
+
+def test_who_only_wrote_down_an_appeal_is_no_reviewer(reviewed: Lake, fill: Fill) -> None:
+    rows = reviewed.rows("decisions").to_pylist()
+    own = [row for row in rows if row["decided_by"] == "ana"]
+    desk = {"decision_id": "d-x", "decided_by": "support", "verdict": "appealed",
+            "subject": "acct_d1", "subject_kind": "account", "accounts": ["acct_d1"],
+            "night": BEFORE}  # fmt: skip
+    fill(reviewed, "decisions", NIGHT, [*own, desk])
+    assert draw(reviewed, NIGHT) == 0
+    fill(reviewed, "decisions", NIGHT, [*rows, desk])
+    assert draw(reviewed, NIGHT) > 0
+    assert drawn_for(reviewed, "support") == []

@@ -153,6 +153,10 @@ class TestRetries:
         found = outcome(replace(to, url="http://127.0.0.1:9/"), replace(HASTY, attempts=2))
         assert (found.attempts, found.status, found.problem) == (2, None, "ConnectError")
 
+    def test_a_host_name_that_is_none_is_an_outcome(self):
+        found = outcome(endpoint("https://xn--a.example/"), replace(HASTY, attempts=1))
+        assert found.status is None and found.problem
+
 
 class TestAddress:
     @pytest.mark.parametrize(
@@ -165,12 +169,15 @@ class TestAddress:
             ("file:///etc/passwd", "is none: give https"),
             ("https://[::1", "is none: give https"),
             ("soc.example", "is none: give https"),
+            ("https://soc.example/secret\n", "is none: give https"),
+            ("https://soc .example/x", "is none: give https"),
+            ("https://so\u2603.example/x", "is none: give https"),
         ],
     )
     def test_what_may_not_be_sent_to_is_refused(self, url, said):
         with pytest.raises(SendingError, match=said) as refused:
             endpoint(url)
-        assert "pw" not in str(refused.value)
+        assert "pw" not in str(refused.value) and "secret" not in str(refused.value)
 
     @pytest.mark.parametrize(
         "url", ["http://localhost:1/x", "http://127.0.0.2/x", "http://[::1]/x"]
