@@ -84,7 +84,9 @@ def waiting_for_approval(lake: Lake) -> list[dict[str, Any]]:
 
 def may_answer(person: Person, decision: dict[str, Any]) -> bool:
     """Whether the person may approve or reject the decision: nobody answers their own."""
-    return may(person.role, APPROVE) and decision["decided_by"] != person.name
+    return may(person.role, APPROVE) and not verdicts.same_person(
+        decision["decided_by"], person.name
+    )
 
 
 def answered_by(decisions: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from jobs import verdicts
+from jobs import limits_now, verdicts
 from jobs.campaigns.words import figure_behind
 from jobs.catalog.desk_tables import ACCOUNT_SUBJECT, CAMPAIGN_SUBJECT
 from jobs.catalog.enforcement import LADDER, EnforcementPolicy, PolicyFault, parse_policy
@@ -65,7 +65,9 @@ class Reason:
 class Explained:
     """All that is known of a subject on a night. Lists of rows are as their tables have them,
     oldest first, text made plain. `actions` are what nights wrote, `in_force` is what holds of
-    them: of an account its action, of a campaign how many members are under which."""
+    them: of an account its action, of a campaign how many members are under which. `limits_now`
+    are those after the last night and what people decided since; None where a night was asked
+    for."""
 
     subject: str
     subject_kind: str
@@ -87,6 +89,7 @@ class Explained:
     limits: list[Row]
     decisions: list[Row]
     events: list[Row] = field(default_factory=list)
+    limits_now: list[Row] | None = None
 
 
 def explain(lake: Lake, subject: str, date: dt.date | None = None) -> Explained:
@@ -104,15 +107,29 @@ def explain(lake: Lake, subject: str, date: dt.date | None = None) -> Explained:
     holding = partial(verdicts.actions_in_force, lake, date)
     known = lake.rows("campaigns", None, night, only={"campaign_id": [subject]})
     if known.num_rows:
-        return _campaign(lake, subject, night, known, known_by, holding)
+        told_of = _campaign(lake, subject, night, known, known_by, holding)
+        return told_of if date is not None else _with_limits_now(lake, told_of, subject)
     accounts = lake.rows("accounts", None, night, only={"account_id": [subject]})
     scores = lake.rows("account_scores", None, night, only={"account_id": [subject]})
     if accounts.num_rows or scores.num_rows:
-        return _account(lake, subject, night, accounts, scores, known_by, holding)
+        told_of = _account(lake, subject, night, accounts, scores, known_by, holding)
+        return told_of if date is not None else _with_limits_now(lake, told_of, subject)
     raise UnknownSubjectError(
         f"{plain(subject, 80)} is no account and no campaign that {lake.root} knows by {night}: "
         "check the id, or give an earlier --date"
     )
+
+
+def _with_limits_now(lake: Lake, of: Explained, subject: str) -> Explained:
+    """With the account's limits, or the campaign's budget, as gateways are given them now."""
+    if not lake.exists("rate_limits"):
+        return replace(of, limits_now=[])
+    if of.subject_kind == ACCOUNT_SUBJECT:
+        return replace(of, limits_now=told(limits_now.in_force(lake, [subject]).accounts))
+    members = verdicts.members_of(lake, subject, of.night)
+    budgets = limits_now.in_force(lake, members).campaigns
+    own = [row for row in budgets if row["campaign_id"] == subject]
+    return replace(of, limits_now=told(own))
 
 
 def scored_night(lake: Lake, date: dt.date | None) -> dt.date:

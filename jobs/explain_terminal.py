@@ -144,23 +144,20 @@ def _nothing(rung: RungState) -> str:
 
 
 def _limits(console: Console, told: Explained) -> None:
-    """What it may send since the last night that said so, in a table of few columns; why below."""
-    last = max((row["date"] for row in told.limits), default=None)
-    rows = [row for row in told.limits if row["date"] == last]
+    """What it may send now, or since the last night that said so where a night was asked for, in a
+    table of few columns; why below."""
+    if told.limits_now is not None:
+        when, rows = "now", told.limits_now
+    else:
+        last = max((row["date"] for row in told.limits), default=None)
+        when, rows = f"of the night of {last}", [r for r in told.limits if r["date"] == last]
     if told.subject_kind == CAMPAIGN_SUBJECT:
-        columns = (
-            "accounts",
-            "requests_a_day",
-            "tokens_a_day",
-            "counted_by",
-            "step",
-            "since",
-            "mode",
-        )
-        _rows(console, f"Budget of the night of {last}, at most",
+        columns = ("accounts", "requests_a_day", "tokens_a_day", "counted_by", "step", "since",
+                   "mode")  # fmt: skip
+        _rows(console, f"Budget {when}, at most",
               [{name: row[name] for name in columns} for row in rows])  # fmt: skip
         return
-    _rows(console, f"Rate limit of the night of {last}, at most", [
+    _rows(console, f"Rate limit {when}, at most", [
         {"asks for": row["capability"],
          "requests a minute, hour, day": _each(row, REQUEST_LIMITS),
          "tokens a minute, hour, day": _each(row, TOKEN_LIMITS),

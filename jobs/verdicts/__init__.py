@@ -15,6 +15,7 @@ from jobs.verdicts.deciding import (
     next_night,
     open_appeals,
     record,
+    same_person,
     set_mode,
 )
 from jobs.verdicts.in_force import (
@@ -55,6 +56,7 @@ __all__ = [
     "open_appeals",
     "pending",
     "record",
+    "same_person",
     "set_mode",
     "standing",
 ]

@@ -295,10 +295,10 @@ def may_not_answer(decisions: Sequence[Mapping[str, Any]], subject: str, by: str
     contested = decisions[: list(decisions).index(appeal)]
     took = (row["decided_by"] for row in contested
             if row["verdict"] in (*desk.FINDINGS, desk.APPROVED))  # fmt: skip
-    return next((name for name in took if _same_person(name, by)), None)
+    return next((name for name in took if same_person(name, by)), None)
 
 
-def _same_person(one: str, other: str) -> bool:
+def same_person(one: str, other: str) -> bool:
     """Whether two names may be one person's: the command takes any spelling, and who signs in both
     ways has one name with `oidc:` before it and one without."""
 
@@ -313,7 +313,7 @@ def _second_word(lake: Lake, verdict: str, answers: str | None, by: str) -> dict
     first = waiting.get(answers or "")
     if first is None:
         raise VerdictError(f"decision {plain(answers or '', 80)!r} waits for nobody's approval")
-    if _same_person(first["decided_by"], by):
+    if same_person(first["decided_by"], by):
         raise VerdictError(f"{by} took this decision: another person has to say {verdict}")
     kept = ("subject_kind", "subject", "accounts", "night", "evidence", "campaigns",
             "model_version")  # fmt: skip

@@ -84,10 +84,13 @@ def test_a_decision_on_an_operation_takes_its_case_off_the_queue(
     assert "one list of prompts" in ana.get(answer.headers["location"]).text
     assert shown_cases(ana) == ["/account/a9"]
     # The first page says at once what holds since, and then what was lifted of it.
-    assert "in force at once: limit 3 accounts." in " ".join(words(ana.get("/").text).split())
+    assert (
+        "in force at once (only observed, nothing is carried out): limit 3 accounts."
+        in " ".join(words(ana.get("/").text).split())
+    )
     ana.send("/decide", subject="a1", seen=row["decision_id"], verdict="benign", reason="a class")
     said = " ".join(words(ana.get("/").text).split())
-    assert "in force at once: limit 2 accounts, lifted 1 account." in said
+    assert ": limit 2 accounts, lifted 1 account." in said
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from jobs.cli import cli
+from jobs.explain import explain
 from jobs.limits_now import LimitsNow, decided_since, in_force
 from jobs.platform.lake import Lake
 from jobs.verdicts import actions_in_force, record
@@ -106,6 +107,22 @@ def test_a_morning_without_decisions_has_the_rows_of_the_night(worked: Lake) -> 
     assert limits.accounts == worked.rows("rate_limits").sort_by("account_id").to_pylist()
     assert (limits.ordered, limits.lifted, limits.suspended, limits.ended) == (0, 0, 0, 0)
     assert not decided_since(worked, FIRST)
+
+
+def test_explain_tells_what_gateways_are_given_now_and_of_a_named_night_what_they_were(
+    worked: Lake,
+) -> None:
+    for name in ("old", *GROUP[4:]):
+        limit(worked, name)
+    record(worked, verdict="benign", subject="member_0", by="ana", reason="a school")
+    bare = Lake(worked.settings)
+    (row,) = explain(bare, "old").limits_now or ()
+    assert row == given(morning(worked))["old", "all"]
+    assert explain(bare, "member_0").limits_now == []
+    (budget,) = explain(bare, "c1").limits_now or ()
+    assert budget["accounts"] == 6 and morning(worked).campaigns == [budget]
+    named = explain(bare, "member_0", FIRST)
+    assert named.limits_now is None and {row["date"] for row in named.limits} == {FIRST}
 
 
 def test_who_is_limited_in_the_morning_has_the_amounts_that_the_next_night_begins_with(
