@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs import reviewers, verdicts
+from jobs import verdicts
 from jobs.catalog.desk_tables import (
     ACCOUNT_SUBJECT,
     CAMPAIGN_SUBJECT,
@@ -31,6 +31,7 @@ from jobs.plain_text import plain
 from jobs.platform.errors import StillwatchError
 from jobs.platform.lake import arrow_schema
 from jobs.platform.lock import sole_decider
+from jobs.reviews import reviewers
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake

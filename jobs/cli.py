@@ -17,17 +17,25 @@ from typing import Any
 
 import click
 
-from jobs.casework_cli import mode, verdict
 from jobs.catalog.steps import STEP_NAMES, STEPS, STOPPED_EXIT_CODE, step
-from jobs.corpus_cli import corpus
-from jobs.desk_cli import desk, desk_audit, desk_user
-from jobs.limits_cli import gateway_limits
-from jobs.options import CONTEXT, DAY, FOLDER, Commands, date_option, lake_option, landing_option
-from jobs.outputs_cli import export, notify
-from jobs.people_cli import appeal, explain, outcomes, reviews
+from jobs.commands.casework import mode, verdict
+from jobs.commands.corpus import corpus
+from jobs.commands.desk import desk, desk_audit, desk_user
+from jobs.commands.limits import gateway_limits
+from jobs.commands.options import (
+    CONTEXT,
+    DAY,
+    FOLDER,
+    Commands,
+    date_option,
+    lake_option,
+    landing_option,
+)
+from jobs.commands.outputs import export, notify
+from jobs.commands.people import appeal, explain, outcomes, reviews
+from jobs.commands.policies import policy
 from jobs.platform.errors import NightStopped, StillwatchError
 from jobs.platform.settings import load_settings
-from jobs.policy_cli import policy
 
 
 @click.group(cls=Commands, context_settings=CONTEXT)

@@ -23,7 +23,7 @@ from jobs import verdicts
 from jobs.catalog.enforcement import KINDS
 from jobs.catalog.policy import EVIDENCE_FAMILIES
 from jobs.catalog.tables import TABLES
-from jobs.ladder import Standing, what_if
+from jobs.explaining.ladder import Standing, what_if
 
 #: The table that has the rows behind a sentence, by what the sentence speaks of, first hit wins.
 _BEHIND = (

@@ -12,8 +12,8 @@ from desk.asked import lake_of, person_of
 from desk.page import APPROVE, READ, Page, may
 from desk.reading.of_request import night_or_404, reader_of
 from desk.rendering import render
-from jobs.outcomes import outcomes as came_of
-from jobs.reviewers import ReviewersReport, reviewers_report
+from jobs.reviews.outcomes import outcomes as came_of
+from jobs.reviews.reviewers import ReviewersReport, reviewers_report
 
 NIGHTS = 28
 _OUTCOMES = ("decisions", "enforcement_actions", "accounts", "account_daily", "campaigns")

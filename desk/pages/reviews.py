@@ -17,8 +17,8 @@ from desk.page import DECIDE, Page
 from desk.reading.blind import blind
 from desk.rendering import render
 from jobs.catalog.desk_tables import FINDINGS
-from jobs.explain import explain
-from jobs.reviewers import answer, drawn_for
+from jobs.explaining.explain import explain
+from jobs.reviews.reviewers import answer, drawn_for
 
 
 def reviews(request: Request) -> Response:

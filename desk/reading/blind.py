@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobs.catalog.desk_tables import CAMPAIGN_SUBJECT
-from jobs.explain import Explained, Reason
-from jobs.sharing import Link, Shared
+from jobs.explaining.explain import Explained, Reason
+from jobs.explaining.sharing import Link, Shared
 
 Row = dict[str, Any]
 #: Nights of its past, and tokens, that are shown.

@@ -9,14 +9,14 @@ from typing import Any
 
 from desk.reading.store import Part, Store
 from jobs.catalog.limit_tables import ALL, REQUEST_LIMITS, TOKEN_LIMITS
-from jobs.limits_now import decided_since, in_force
+from jobs.limits.now import decided_since, in_force
 from jobs.platform.lake import Lake
 
 _LIMIT = ("account_id", "capability", *REQUEST_LIMITS, *TOKEN_LIMITS, "reason", "step", "expires",
           "mode")  # fmt: skip
 _BUDGET = ("campaign_id", "accounts", "requests_a_day", "tokens_a_day", "counted_by", "step",
            "since", "mode")  # fmt: skip
-#: What `jobs.limits_now` reads that can change after a night.
+#: What `jobs.limits.now` reads that can change after a night.
 _READ_NOW = ("decisions", "enforcement_mode", "enforcement_actions", "account_scores",
              "rate_limits", "campaign_budgets", "plan_usage")  # fmt: skip
 

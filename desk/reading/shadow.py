@@ -1,4 +1,4 @@
-"""What a shadow policy or model would have done, beside what was done: `jobs.shadow_compared`, as
+"""What a shadow policy or model would have done, beside what was done: `jobs.trials.shadowed`, as
 a page shows it."""
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from desk.reading.store import Part, Store
 from jobs.catalog.enforcement import LADDER
 from jobs.platform.lake import Lake
-from jobs.shadow_compared import Comparison, compared, shadow_nights
+from jobs.trials.shadowed import Comparison, compared, shadow_nights
 
 #: What stands for an account that one side did not touch: it has no action, or is only watched.
 NONE = "none"

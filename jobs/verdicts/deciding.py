@@ -281,8 +281,8 @@ def may_not_answer(decisions: Sequence[Mapping[str, Any]], subject: str, by: str
     """The person's name where they can't answer the subject's open appeal, since they took or
     approved a decision that it contests; None where they can, or none is open.
 
-    What customers are told (`jobs.appeals`) is that somebody else examines it. An error of one's
-    own that nobody contests yet, everyone may undo.
+    What customers are told (`jobs.explaining.appeals`) is that somebody else examines it. An error
+    of one's own that nobody contests yet, everyone may undo.
 
     Args:
         decisions: all on the subject, oldest first.

@@ -57,7 +57,7 @@ def figures(page: str) -> dict[str, tuple[int, int]]:
 
 
 def test_figures_are_those_of_the_comparison(shadowed, as_role) -> None:
-    from jobs.shadow_compared import compared
+    from jobs.trials.shadowed import compared
 
     page = as_role("read").get("/compare")
     assert page.status_code == 200

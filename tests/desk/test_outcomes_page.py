@@ -32,7 +32,7 @@ def judged(worked: Any, fill: Any) -> Any:
          "subject_kind": "campaign", "accounts": ["a1", "a2", "a3"], "decided_by": "ben",
          "decided_at": first},
     ])  # fmt: skip
-    from jobs.reviewers import _decided, _review_id
+    from jobs.reviews.reviewers import _decided, _review_id
 
     decided = {c.subject: c for c in _decided(worked.rows("decisions").to_pylist())}
     reviews = []

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jobs.catalog.enforcement import POLICY
-from jobs.ladder import Standing, what_if
+from jobs.explaining.ladder import Standing, what_if
 
 TWO = frozenset({"content", "time"})
 

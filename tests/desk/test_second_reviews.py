@@ -190,7 +190,7 @@ def test_an_answer_is_written_down_once_and_noted(reviewed, browser) -> None:
 def test_a_form_sent_twice_at_once_is_one_answer(reviewed) -> None:
     from jobs import cases
     from jobs.platform.lake import Lake
-    from jobs.reviewers import ReviewError, answer, drawn_for
+    from jobs.reviews.reviewers import ReviewError, answer, drawn_for
 
     cases.run(reviewed, NIGHT)
     name = drawn_for(reviewed, "ana")[0]["review_id"]

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs import limit_amounts as amounts
 from jobs.catalog.enforcement import POLICY
 from jobs.catalog.limit_tables import REQUEST_LIMITS, TOKEN_LIMITS
+from jobs.limits import amounts
 
 LIMITS = POLICY.limits
 PLANS = ("free", "credits", "pay_as_you_go", "enterprise", "a plan of their own", None)

@@ -12,10 +12,10 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from jobs import limits_export as export
 from jobs.catalog.limit_tables import REQUEST_LIMITS, TOKEN_LIMITS
 from jobs.cli import cli
-from jobs.limits_now import in_force
+from jobs.limits import gateway as export
+from jobs.limits.now import in_force
 from jobs.platform.errors import LakeError
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from jobs.cli import cli
-from jobs.explain import explain
-from jobs.limits_now import LimitsNow, decided_since, in_force
+from jobs.explaining.explain import explain
+from jobs.limits.now import LimitsNow, decided_since, in_force
 from jobs.platform.lake import Lake
 from jobs.verdicts import actions_in_force, record
 from tests.limits.test_limits_step import (
@@ -292,6 +292,6 @@ def test_who_is_closed_is_given_no_limit(worked: Lake, fill: Fill) -> None:
 
 
 def test_the_morning_loads_no_engine() -> None:
-    asked = "import sys, jobs.limits_now; print(sorted({'pyspark', 'pysail'} & set(sys.modules)))"
+    asked = "import sys, jobs.limits.now; print(sorted({'pyspark', 'pysail'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

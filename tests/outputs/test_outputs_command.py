@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from jobs.cli import cli
+from jobs.commands.outputs import FORMATS
 from jobs.outputs import export
-from jobs.outputs_cli import FORMATS
 
 SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
 ACTIONS = [{"account_id": "a1", "action": "limit", "campaign_id": "c1"}]

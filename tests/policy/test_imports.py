@@ -83,8 +83,8 @@ def _outputs(name: str) -> bool:
 
 #: What the desk may ask of the jobs: modules that need no engine.
 DESK_ASKS = (
-    "jobs.catalog", "jobs.platform", "jobs.cases", "jobs.explain", "jobs.ladder", "jobs.limits_now",
-    "jobs.outcomes", "jobs.reviewers", "jobs.shadow_compared", "jobs.sharing", "jobs.verdicts",
+    "jobs.catalog", "jobs.platform", "jobs.cases", "jobs.explaining", "jobs.limits.now",
+    "jobs.reviews", "jobs.trials.shadowed", "jobs.verdicts",
 )  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def _desk(name: str) -> bool:
         ("jobs/platform", _platform, "of this project the catalogue and the platform"),
         ("jobs/simulator", _simulator, "of this project the catalogue and the simulator"),
         ("jobs/outputs", _outputs, "of this project jobs and models, and no Spark"),
-        ("jobs", _jobs, "of this project jobs and models; jobs/desk_cli.py starts the desk"),
+        ("jobs", _jobs, "of this project jobs and models; jobs/commands/desk.py starts the desk"),
         ("desk", _desk, f"of this project {', '.join(DESK_ASKS)} and itself, and no engine"),
     ],
 )
@@ -114,7 +114,7 @@ def test_a_room_imports_what_it_may(folder: str, allowed: Callable[[str], bool],
         f"{module} imports {name}"
         for module in modules(folder)
         for name in sorted(imports(module))
-        if not allowed(name) and not (module == "jobs/desk_cli.py" and within(name, "desk"))
+        if not allowed(name) and not (module == "jobs/commands/desk.py" and within(name, "desk"))
     ]
     assert strays == [], f"{folder} imports {rule}"
 
@@ -133,7 +133,7 @@ def test_a_room_imports_what_it_may(folder: str, allowed: Callable[[str], bool],
         ("mlflow", ("models/",)),
         ("xgboost", ("models/",)),
         ("airflow", ("dags/",)),
-        ("desk", ("desk/", "jobs/desk_cli.py")),
+        ("desk", ("desk/", "jobs/commands/desk.py")),
         ("starlette", ("desk/",)),
         ("uvicorn", ("desk/",)),
         ("authlib", ("desk/",)),

@@ -15,11 +15,11 @@ from jobs.catalog.features import FEATURE_NAMES
 from jobs.catalog.policy import SCORING
 from jobs.platform.errors import LakeError
 from jobs.platform.lake import Lake
-from jobs.policy_effects import Reach
 from jobs.score import model_registry
-from jobs.shadow_compared import compared
 from jobs.train import record
-from jobs.trial_report import print_comparison
+from jobs.trials.effects import Reach
+from jobs.trials.report import print_comparison
+from jobs.trials.shadowed import compared
 from models.training import adopt_prior
 
 FIRST, LAST = NIGHTS[0], NIGHTS[-1]

@@ -1,0 +1,1 @@
+"""What the command asks and answers: its verbs, a module a topic, gathered by `jobs.cli`."""

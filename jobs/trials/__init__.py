@@ -1,0 +1,1 @@
+"""What would other policies have done? Replays of stored nights, and what the shadow decided."""
