@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,10 @@ COLUMNS_LEFT_OUT = frozenset({"run_id"})
 
 
 def assert_same_tables(
-    lake_a: Path | str, lake_b: Path | str, dates: list[str] | None = None
+    lake_a: Path | str,
+    lake_b: Path | str,
+    dates: list[str] | None = None,
+    tables: Collection[str] = TABLES,
 ) -> None:
     """Fail unless every table holds the same rows in both lakes, on all nights or on `dates`.
 
@@ -38,7 +42,7 @@ def assert_same_tables(
     """
     differences = [
         said
-        for name in TABLES
+        for name in tables
         if name not in TABLES_LEFT_OUT
         and (said := _difference(name, _rows(lake_a, name, dates), _rows(lake_b, name, dates)))
     ]

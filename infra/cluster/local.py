@@ -215,7 +215,8 @@ class LocalCluster:
         try:
             with urllib.request.urlopen(f"http://{HOST}:{pages}/json/", timeout=5) as answer:
                 return int(json.loads(answer.read())["aliveworkers"])
-        except OSError:
+        # Its page answers with words for people until the one for programs is there.
+        except (OSError, ValueError):
             return -1
 
     def _wait(self, what: str, until: Callable[[], bool]) -> None:

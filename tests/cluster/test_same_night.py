@@ -1,7 +1,8 @@
 """A night on a Spark cluster of two workers, lake and landing folder in an object store: the same
-tables as on one machine, row by row.
+tables as on one machine, row by row; submitted as a whole, and step by step from the DAG.
 
-The first night is made on one machine and copied into the store, the second on both.
+The first night is made on one machine and copied into the store, the second on both. Each step of
+the DAG is a submission of its own, so one of them stands for all: it writes the first night again.
 """
 
 from __future__ import annotations
@@ -20,12 +21,15 @@ import pytest
 from lake_compare import assert_same_tables
 from local_cluster import BUCKET, LocalCluster, LocalClusterError
 
+from jobs.catalog.steps import STEPS
 from jobs.platform.lake import Lake
 from jobs.platform.settings import Settings
 from jobs.simulator import WorldSettings, simulate
 
 FIRST, SECOND = dt.date(2026, 5, 1), dt.date(2026, 5, 2)
 LAKE = f"s3://{BUCKET}/lake"
+DAGS = Path(__file__).parents[2] / "dags"
+Process = subprocess.Popen[str]
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("java") is None, reason="Apache Spark needs Java on the path"),
@@ -43,7 +47,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     assert [p for p in members if p.is_running() and p.status() != psutil.STATUS_ZOMBIE] == []
 
 
-def begin(command: list[str], cluster: Any, **settings: str) -> subprocess.Popen[str]:
+def begin(command: list[str], cluster: Any, **settings: str) -> Process:
     environment = {**os.environ, **cluster.variables, "STILLWATCH_TOKEN_KEY": "7c" * 32}
     return subprocess.Popen(
         command, env=environment | settings,
@@ -51,7 +55,7 @@ def begin(command: list[str], cluster: Any, **settings: str) -> subprocess.Popen
     )  # fmt: skip
 
 
-def ended(process: subprocess.Popen[str]) -> str:
+def ended(process: Process) -> str:
     said, _ = process.communicate()
     if "unresolved dependency" in said:
         pytest.skip("Spark's jars for Delta and S3 can't be had from a Maven repository")
@@ -59,30 +63,48 @@ def ended(process: subprocess.Popen[str]) -> str:
     return said
 
 
-def test_a_cluster_and_a_store_make_the_same_tables_as_one_machine(
-    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory, cluster: Any) -> Path:
+    """Two days, on disk and in the store."""
+    folder = tmp_path_factory.mktemp("landed")
     world = WorldSettings(days=2, accounts=200, seed=11, start=FIRST)
-    landing, lake = tmp_path / "landing", tmp_path / "lake"
-    simulate(landing, tmp_path / "truth", world, lambda _: None)
+    simulate(folder / "landing", folder / "truth", world, lambda _: None)
+    cluster.put(folder / "landing")
+    return folder / "landing"
 
-    def on_one_machine(night: dt.date) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "jobs.cli", "night", "--date", f"{night}"]
-        places = {"STILLWATCH_LANDING": str(landing), "STILLWATCH_LAKE": str(lake)}
-        return begin(command, cluster, STILLWATCH_MLFLOW_TRACKING_URI="", **places)
 
-    ended(on_one_machine(FIRST))
-    cluster.put(landing)
-    cluster.put(lake, "lake")
-    shutil.copytree(lake / "_mlflow", tmp_path / "registry")
-    on_cluster = begin(cluster.submission("night", "--date", f"{SECOND}"), cluster,
-                       STILLWATCH_MLFLOW_TRACKING_URI=str(tmp_path / "registry"))  # fmt: skip
-    ended(on_one_machine(SECOND))
-    said = ended(on_cluster)
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory, cluster: Any, landing: Path) -> Path:
+    """On disk, with the first night, which lies in the store as well."""
+    folder = tmp_path_factory.mktemp("one_machine") / "lake"
+    ended(on_one_machine(FIRST, cluster, landing, folder))
+    cluster.put(folder, "lake")
+    return folder
 
+
+def on_one_machine(night: dt.date, cluster: Any, landing: Path, lake: Path) -> Process:
+    command = [sys.executable, "-m", "jobs.cli", "night", "--date", f"{night}"]
+    places = {"STILLWATCH_LANDING": str(landing), "STILLWATCH_LAKE": str(lake)}
+    return begin(command, cluster, STILLWATCH_MLFLOW_TRACKING_URI="", **places)
+
+
+@pytest.fixture
+def reachable(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store, for this process."""
     for name, value in cluster.variables.items():
         if name.startswith("AWS_"):
             monkeypatch.setenv(name, value)
+
+
+def test_a_cluster_and_a_store_make_the_same_tables_as_one_machine(
+    cluster: Any, landing: Path, lake: Path, tmp_path: Path, reachable: None
+) -> None:
+    shutil.copytree(lake / "_mlflow", tmp_path / "registry")
+    on_cluster = begin(cluster.submission("night", "--date", f"{SECOND}"), cluster,
+                       STILLWATCH_MLFLOW_TRACKING_URI=str(tmp_path / "registry"))  # fmt: skip
+    ended(on_one_machine(SECOND, cluster, landing, lake))
+    said = ended(on_cluster)
+
     log = Lake(Settings(lake=LAKE)).rows("run_log", SECOND, SECOND)
     assert log["engine"].unique().to_pylist() == ["spark"]
     assert_same_tables(LAKE, lake, [f"{FIRST}", f"{SECOND}"])
@@ -91,6 +113,26 @@ def test_a_cluster_and_a_store_make_the_same_tables_as_one_machine(
         logs = list((cluster.home / worker).glob("app-*/*/stderr"))
         assert any("Finished task" in log.read_text() for log in logs), worker
     assert "anything" not in said
+
+
+def test_the_dag_submits_its_steps_to_the_cluster(
+    cluster: Any, lake: Path, tmp_path: Path, reachable: None
+) -> None:
+    (rollup,) = (step for step in STEPS if step.name == "rollup")
+    before = {name: Lake(Settings(lake=LAKE)).version(name) for name in rollup.writes}
+    script = Path(__file__).with_name("run_dag.py")
+    said = ended(begin(
+        [sys.executable, str(script), f"{FIRST}", rollup.name], cluster,
+        AIRFLOW_HOME=str(tmp_path), AIRFLOW__CORE__LOAD_EXAMPLES="False",
+        AIRFLOW__CORE__DAGS_FOLDER=str(DAGS), STILLWATCH_ENGINE="spark",
+        AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=f"sqlite:///{tmp_path}/airflow.db",
+    ))  # fmt: skip
+    there = Lake(Settings(lake=LAKE))
+    log = there.rows("run_log", FIRST, FIRST).sort_by("started_at").to_pylist()
+    assert (log[-1]["step"], log[-1]["engine"]) == ("rollup", "spark")
+    assert all((there.version(name) or 0) > (before[name] or 0) for name in rollup.writes)
+    assert_same_tables(LAKE, lake, [f"{FIRST}"], rollup.writes)
+    assert "7c7c" not in said, "the key of the tokens is in Airflow's log"
 
 
 def test_a_folder_has_one_cluster_and_says_what_is_wrong(
