@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
@@ -33,6 +33,8 @@ class Deciding:
     subject: str
     members: list[str]
     decisions: list[dict[str, Any]]
+    #: Members whom people cleared: "all" does not mean these.
+    cleared: list[str] = field(default_factory=list)
     #: The last scored night: whose members these are.
     night: dt.date | None = None
     families: tuple[str, ...] = EVIDENCE_FAMILIES
@@ -63,8 +65,11 @@ def deciding_on(request: Request, subject: str) -> Deciding:
     lake = lake_of(request)
     scored = lake.nights("account_scores")
     members = verdicts.members_of(lake, subject, scored[-1]) if scored else []
-    decisions = verdicts.decisions_on(lake, subject)
-    return Deciding(subject, members, decisions, scored[-1] if scored else None)
+    decisions = verdicts.decisions_on(lake, subject, members)
+    night = scored[-1] if scored else None
+    tomorrow = night + dt.timedelta(days=1) if night else dt.date.max
+    cleared = verdicts.cleared_by(lake, members, tomorrow) if members and decisions else []
+    return Deciding(subject, members, decisions, cleared, night)
 
 
 def waiting_for_approval(lake: Lake) -> list[dict[str, Any]]:

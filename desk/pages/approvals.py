@@ -14,7 +14,12 @@ from jobs.catalog.desk_tables import APPROVED, REJECTED
 
 
 def approvals(request: Request) -> Response:
-    return render(request, "approvals.html", rows=verdicts.pending(lake_of(request)))
+    return render(
+        request,
+        "approvals.html",
+        rows=verdicts.pending(lake_of(request)),
+        same_person=verdicts.same_person,
+    )
 
 
 def answer(request: Request) -> Response:

@@ -34,6 +34,7 @@ def decide(request: Request) -> Response:
         reason=field(request, "reason", "The reason", LONGEST_REASON),
         action=field(request, "action", "The action", 40, needed=False) or None,
         accounts=_chosen(request),
+        also_cleared=field(request, "which", "Which accounts", 10, needed=False) == "everybody",
         expires=_day(field(request, "expires", "The last day", 10, needed=False)),
         evidence=form_of(request).getlist("evidence") or None,
         seen=field(request, "seen", "What you saw", 80, needed=False),

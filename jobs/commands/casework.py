@@ -1,4 +1,4 @@
-"""The command's verbs for what people decide: `stillwatch verdict` and `stillwatch enforce`."""
+"""The command's verbs for what people decide: `stillwatch verdict` and `stillwatch mode`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ reason_option = click.option("--reason", required=True, help="Why, for the recor
               help="Rung to take, with distillation or resale.")  # fmt: skip
 @click.option("--account", "accounts", multiple=True, metavar="ACCOUNT",
               help="A member that it is about; may be given again. All by default.")  # fmt: skip
+@click.option("--also-cleared", is_flag=True,
+              help="All members, also those whom people cleared.")  # fmt: skip
 @click.option("--expires", type=DAY, help="Last night on which it holds; a vetting needs one.")
 @click.option("--evidence", multiple=True, type=click.Choice(EVIDENCE_FAMILIES),
               help="A family that a vetting covers; may be given again.")  # fmt: skip
@@ -34,10 +36,13 @@ reason_option = click.option("--reason", required=True, help="Why, for the recor
               help="The decision that is approved, rejected, overturned or upheld.")  # fmt: skip
 def verdict(
     subject: str, word: str, lake: str | None, by: str, reason: str, action: str | None,
-    accounts: tuple[str, ...], expires: dt.datetime | None, evidence: tuple[str, ...],
-    answers: str | None,
+    accounts: tuple[str, ...], also_cleared: bool, expires: dt.datetime | None,
+    evidence: tuple[str, ...], answers: str | None,
 ) -> None:  # fmt: skip
-    """Decide on a campaign or an account; it counts from the next night on.
+    """Decide on a campaign or an account.
+
+    It holds at once in what is exported or sent and in limits; the next night reads it. A
+    finding against a campaign leaves out members whom people cleared.
 
     \b
     Examples:
@@ -45,18 +50,25 @@ def verdict(
       stillwatch verdict acct_1 overturned --by ben --reason "the class of a school, as they say"
     """
     from jobs.platform.lake import Lake
-    from jobs.verdicts import record
+    from jobs.verdicts import members_of, record
 
+    opened = Lake(load_settings(lake))
     made = record(
-        Lake(load_settings(lake)), verdict=word, subject=subject, by=by, reason=reason,
-        action=action, accounts=accounts or None, expires=expires.date() if expires else None,
+        opened, verdict=word, subject=subject, by=by, reason=reason,
+        action=action, accounts=accounts or None, also_cleared=also_cleared,
+        expires=expires.date() if expires else None,
         evidence=evidence or None, answers=answers,
     )  # fmt: skip
     click.echo(
-        f"{made['decision_id']}: {word} of {len(made['accounts']):,} accounts, from the night of "
+        f"{made['decision_id']}: {word} of {len(made['accounts']):,} "
+        f"account{'' if len(made['accounts']) == 1 else 's'}, at once and from the night of "
         f"{made['date']} on"
         + (" if a second person approves" if made["needs_approval"] else "")
     )  # fmt: skip
+    members = members_of(opened, subject, made["night"]) if not accounts else []
+    if left := len(set(members) - set(made["accounts"])):
+        click.echo(f"left out, since people cleared them: {left:,}; --also-cleared if they "
+                   "are meant")  # fmt: skip
 
 
 @click.command()

@@ -168,9 +168,12 @@ def rows_if_there(
     return lake.rows(table, first, last, only={c: [v] for c, v in only.items()}).to_pylist()
 
 
-def decisions_by(lake: Lake, subject: str, last: dt.date) -> list[Row]:
-    """Decisions on a campaign or an account that count by a night."""
-    return told([row for row in verdicts.decisions_on(lake, subject) if row["date"] <= last])
+def decisions_by(
+    lake: Lake, subject: str, last: dt.date, members: Collection[str] = ()
+) -> list[Row]:
+    """Decisions on a campaign, or a member of it, or an account, that count by a night."""
+    rows = verdicts.decisions_on(lake, subject, members)
+    return told([row for row in rows if row["date"] <= last])
 
 
 def told(rows: pa.Table | list[Row]) -> list[Row]:
@@ -215,6 +218,7 @@ def _account(
     sent = {row["date"]: row for row in daily.to_pylist()}
     acted = {row["date"]: row for row in actions}
     evidence = action.get("evidence") or score.get("evidence") or []
+    held = told(holding([account]))
     return Explained(
         subject=plain(account),
         subject_kind=ACCOUNT_SUBJECT,
@@ -247,13 +251,13 @@ def _account(
                 score["distillation_score"], score["resale_score"], frozenset(evidence),
                 group.get("score"), group.get("kind"), bool(about.get("verified_organization")),
             ),
-            about, labels, night, action.get("action"),
+            about, labels, night, held[0]["action"] if held else None,
         ) if score else [],
         links=links_of(lake, account, night),
         shared=shared_by(lake, account, night),
         members=[],
         actions=actions,
-        in_force=[{name: row[name] for name in _IN_FORCE} for row in told(holding([account]))],
+        in_force=[{name: row[name] for name in _IN_FORCE} for row in held],
         limits=told(rows_if_there(lake, "rate_limits", None, night, account_id=account)),
         decisions=decisions_by(lake, account, known_by),
     )  # fmt: skip
@@ -371,7 +375,7 @@ def _campaign(
         unavailable=[],
         policy_version=policy.version,
         policy_is_the_nights=the_nights,
-        rungs=rungs_of_campaign(policy, group, actions),
+        rungs=rungs_of_campaign(policy, group, actions, under),
         links=links_of(lake, None, night, ids),
         shared=shared_by(lake, None, night, ids),
         members=[
@@ -388,7 +392,7 @@ def _campaign(
             for action in reversed(LADDER) if under[action]
         ],
         limits=told(rows_if_there(lake, "campaign_budgets", None, asked, campaign_id=campaign)),
-        decisions=decisions_by(lake, campaign, known_by),
+        decisions=decisions_by(lake, campaign, known_by, ids),
         events=told(
             [
                 *rows_if_there(lake, "campaign_events", None, asked, campaign_id=campaign),

@@ -197,9 +197,10 @@ def _against(
 
 
 def rungs_of_campaign(
-    policy: EnforcementPolicy, group: Row, actions: Sequence[Row]
+    policy: EnforcementPolicy, group: Row, actions: Sequence[Row], under: Mapping[str, int]
 ) -> list[RungState]:
-    """The rungs for a campaign: what it brings itself, and how many members are on each."""
+    """The rungs for a campaign: what it brings itself, how many members the night proposed each
+    for (`actions`), and how many are under each (`under`)."""
     states = []
     for rung in policy.rungs:
         needs = []
@@ -208,7 +209,7 @@ def rungs_of_campaign(
             needs.append(Need(f"{n} families bind it, needed {rung.families}",
                               n >= rung.families))  # fmt: skip
         needs += _of_campaign(rung, group["score"], group["kind"])
-        on = sum(row["action"] == rung.action for row in actions)
+        on = under.get(rung.action, 0)
         states.append(
             RungState(
                 rung.action, tuple(needs), rung.decided_by == PERSON_DECIDES,

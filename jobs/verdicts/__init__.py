@@ -28,6 +28,7 @@ from jobs.verdicts.in_force import (
 from jobs.verdicts.standing import (
     ABOUT_ACCOUNTS,
     CLEARING,
+    cleared_by,
     decisions_by,
     decisions_on,
     labels_known,
@@ -44,6 +45,7 @@ __all__ = [
     "VerdictError",
     "actions_in_force",
     "campaign_of",
+    "cleared_by",
     "decisions_by",
     "decisions_on",
     "enforcing",

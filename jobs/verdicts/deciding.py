@@ -20,8 +20,10 @@ from jobs.platform.errors import StillwatchError
 from jobs.platform.lake import Lake, arrow_schema
 from jobs.platform.lock import sole_decider
 from jobs.verdicts.in_force import latest_actions
-from jobs.verdicts.standing import decisions_by, decisions_on, pending
+from jobs.verdicts.standing import cleared_by, decisions_by, decisions_on, pending
 
+#: Findings against an account, which an action goes with.
+_AGAINST = ("distillation", "resale")
 #: What may come of an appeal.
 ANSWERS = (desk.OVERTURNED, desk.UPHELD)
 #: Characters of a reason or a name that are kept: a page of text.
@@ -54,6 +56,7 @@ def record(
     reason: str,
     action: str | None = None,
     accounts: Collection[str] | None = None,
+    also_cleared: bool = False,
     expires: dt.date | None = None,
     evidence: Sequence[str] | None = None,
     answers: str | None = None,
@@ -69,12 +72,14 @@ def record(
         by: who decides.
         reason: why; control characters are taken out.
         action: the rung to take, with a finding of distillation or resale.
-        accounts: the members that it is about; all of the campaign's last night by default.
+        accounts: the members that it is about; by default all of the campaign's last night, of a
+            finding against them without those whom people cleared.
+        also_cleared: also those, where `accounts` names nobody.
         expires: last night on which it holds; a vetting needs one.
         evidence: families that a vetting covers; by default those that spoke against the accounts.
         answers: the decision that is approved, rejected, overturned or upheld.
-        seen: the last decision on the subject that the person saw, empty for none: another one
-            since then is refused.
+        seen: the last decision on the subject, or on a member of it, that the person saw, empty
+            for none: another one since then is refused.
         seen_night: the last scored night when they looked: once another was, members and evidence
             are others, and it is refused.
         now: the moment; by the clock unless given.
@@ -99,19 +104,19 @@ def record(
             )
         if expires is not None and expires < first:
             raise VerdictError(f"it would end on {expires}, before it counts: on {first} or later")
-        earlier = decisions_on(lake, subject)
+        members = members_of(lake, subject, first - dt.timedelta(days=1))
+        earlier = decisions_on(lake, subject, members)
         last = earlier[-1] if earlier else None
         if seen is not None and last is not None and last["decision_id"] != seen:
             raise DecidedAlready(last)
         if verdict in (desk.APPROVED, desk.REJECTED):
             row = _second_word(lake, verdict, answers, by)
         else:
-            if verdict in ANSWERS and (maker := may_not_answer(earlier, subject, by)):
-                raise VerdictError(
-                    f"{maker} took part in the decision that {plain(subject, 80)} contests: "
-                    "another person has to answer the appeal"
-                )
-            row = _about(lake, subject, accounts, first - dt.timedelta(days=1), evidence)
+            if accounts is None and verdict in _AGAINST and not also_cleared:
+                accounts = _not_cleared(lake, subject, members, first)
+            row = _about(lake, subject, members, accounts, first - dt.timedelta(days=1), evidence)
+            if verdict in ANSWERS:
+                _refuse_own_appeals(earlier, [subject, *row["accounts"]], by)
             row["answers"] = _answered(earlier, answers)
             row["needs_approval"] = action == LADDER[-1] and _needs_two(lake, row, first, policy)
         row |= {
@@ -138,7 +143,7 @@ def _refuse_odd(
 ) -> None:
     if action is not None and action not in LADDER:
         raise VerdictError(f"{action!r} is no action: {', '.join(LADDER)}")
-    if action is not None and verdict not in ("distillation", "resale"):
+    if action is not None and verdict not in _AGAINST:
         raise VerdictError(f"an action goes with distillation or resale, not with {verdict}")
     if verdict == desk.VETTED and expires is None:
         raise VerdictError("a vetting needs a date on which it ends: give it")
@@ -154,12 +159,12 @@ def _refuse_odd(
 def _about(
     lake: Lake,
     subject: str,
+    members: list[str],
     chosen: Collection[str] | None,
     night: dt.date,
     evidence: Sequence[str] | None,
 ) -> dict[str, Any]:
     """What a decision is about: its accounts, and what was known of them on the night."""
-    members = members_of(lake, subject, night)
     kind = desk.CAMPAIGN_SUBJECT if members else desk.ACCOUNT_SUBJECT
     if not members:
         members = [subject] if _is_account(lake, subject, night) else []
@@ -194,6 +199,19 @@ def _about(
         "campaigns": sorted(campaigns | ({subject} if kind == desk.CAMPAIGN_SUBJECT else set())),
         "model_version": models[-1] if models else None,
     }
+
+
+def _not_cleared(lake: Lake, subject: str, members: list[str], first: dt.date) -> list[str] | None:
+    """A campaign's members but those whom people cleared: "all" does not mean these; None of no
+    campaign."""
+    cleared = set(cleared_by(lake, members, first)) if members else set()
+    left = [name for name in members if name not in cleared]
+    if members and not left:
+        raise VerdictError(
+            f"people cleared all {len(members)} members of {plain(subject, 80)}: say that these "
+            "are meant too, or name some"
+        )
+    return left if cleared else None
 
 
 def members_of(lake: Lake, campaign: str, night: dt.date) -> list[str]:
@@ -273,13 +291,14 @@ def open_appeals(decisions: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[st
         if row["verdict"] == desk.APPEALED:
             waiting.setdefault(row["subject"], row)
         elif row["verdict"] in ANSWERS:
-            waiting.pop(row["subject"], None)
+            for subject in (row["subject"], *row["accounts"]):
+                waiting.pop(subject, None)
     return waiting
 
 
 def may_not_answer(decisions: Sequence[Mapping[str, Any]], subject: str, by: str) -> str | None:
-    """The person's name where they can't answer the subject's open appeal, since they took or
-    approved a decision that it contests; None where they can, or none is open.
+    """The person's name where they can't answer the subject's open appeal, since they took,
+    approved or upheld a decision on it; None where they can, or none is open.
 
     What customers are told (`jobs.explaining.appeals`) is that somebody else examines it. An error
     of one's own that nobody contests yet, everyone may undo.
@@ -289,13 +308,25 @@ def may_not_answer(decisions: Sequence[Mapping[str, Any]], subject: str, by: str
         subject: the account.
         by: who would answer.
     """
-    appeal = open_appeals(decisions).get(subject)
-    if appeal is None:
+    if subject not in open_appeals(decisions):
         return None
-    contested = decisions[: list(decisions).index(appeal)]
-    took = (row["decided_by"] for row in contested
-            if row["verdict"] in (*desk.FINDINGS, desk.APPROVED))  # fmt: skip
+    # Also after it: what is decided meanwhile is contested as well.
+    took = (row["decided_by"] for row in decisions
+            if row["verdict"] in (*desk.FINDINGS, desk.APPROVED, desk.UPHELD)
+            and subject in (row["subject"], *row["accounts"]))  # fmt: skip
     return next((name for name in took if same_person(name, by)), None)
+
+
+def _refuse_own_appeals(
+    decisions: Sequence[Mapping[str, Any]], subjects: Collection[str], by: str
+) -> None:
+    """Of all that a decision answers, whether it names it or its campaign."""
+    for subject in sorted(open_appeals(decisions).keys() & set(subjects)):
+        if maker := may_not_answer(decisions, subject, by):
+            raise VerdictError(
+                f"{maker} took part in the decision that {plain(subject, 80)} contests: "
+                "another person has to answer the appeal"
+            )
 
 
 def same_person(one: str, other: str) -> bool:
@@ -303,7 +334,10 @@ def same_person(one: str, other: str) -> bool:
     ways has one name with `oidc:` before it and one without."""
 
     def bare(name: str) -> str:
-        return unicodedata.normalize("NFKC", name).casefold().removeprefix("oidc:").strip()
+        plainer = unicodedata.normalize("NFKC", name).casefold().strip()
+        while plainer.startswith("oidc:"):
+            plainer = plainer.removeprefix("oidc:").strip()
+        return plainer
 
     return bare(one) == bare(other)
 
@@ -326,16 +360,16 @@ def set_mode(
     """Say from the next night on whether actions are carried out; returns the row.
 
     Raises:
-        VerdictError: it is no mode, or nobody says who and why.
+        VerdictError: it is no mode, nobody says who and why, or no night has been scored there.
     """
     by, reason = plain(by, 200), plain(reason, LONGEST_REASON, lines=True)
     if mode not in desk.MODES:
         raise VerdictError(f"{mode!r} is no mode: {' or '.join(desk.MODES)}")
     if not by or not reason:
         raise VerdictError("a change of mode needs who changes it and a reason")
-    scored = lake.nights("account_scores")
     row = {
-        "date": scored[-1] + dt.timedelta(days=1) if scored else dt.date(1970, 1, 1),
+        # Of a lake without a night this would be a slip in its name, and would stop nothing.
+        "date": next_night(lake),
         "changed_at": now or dt.datetime.now(dt.UTC),
         "changed_by": by, "mode": mode, "reason": reason,
     }  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -220,14 +220,23 @@ def decisions_by(lake: Lake, date: dt.date | None) -> pa.Table:
     return lake.rows(DECISIONS.name, None, date)
 
 
-def decisions_on(lake: Lake, subject: str) -> list[dict[str, Any]]:
-    """Decisions on a campaign or an account, oldest first, also those that name it among others."""
+def decisions_on(lake: Lake, subject: str, members: Collection[str] = ()) -> list[dict[str, Any]]:
+    """Decisions on a campaign or an account, oldest first, also those that name it among others,
+    and of a campaign those that name any of its members."""
     rows = decisions_by(lake, None)
     accounts = rows["accounts"].combine_chunks()
-    named = pc.list_parent_indices(accounts).filter(pc.equal(accounts.flatten(), subject))
+    names = pa.array([subject, *members], pa.string())
+    named = pc.list_parent_indices(accounts).filter(pc.is_in(accounts.flatten(), value_set=names))
     own = pc.fill_null(pc.equal(rows["subject"], subject), False).to_numpy().copy()
     own[np.asarray(named)] = True
     return sorted(rows.filter(pa.array(own)).to_pylist(), key=_moment)
+
+
+def cleared_by(lake: Lake, accounts: Collection[str], date: dt.date) -> list[str]:
+    """Those of the accounts that people cleared, by what stands on a night; sorted."""
+    stands = standing(decisions_by(lake, date), date, lake.settings.enforcement_policy)
+    cleared = stands.filter(pc.is_in(stands["verdict"], value_set=pa.array(CLEARING)))
+    return sorted(set(cleared["account_id"].to_pylist()) & set(accounts))
 
 
 def pending(lake: Lake) -> list[dict[str, Any]]:

@@ -138,8 +138,13 @@ def test_of_two_people_at_once_one_wins_and_the_other_is_told(
         assert words in told.text
     assert [row["decided_by"] for row in decisions(worked)] == ["ana"]
     again = seen_on(bob, "/campaign/c1")
-    assert bob.send("/decide", subject="c1", seen=again, verdict="resale", reason="sold on"
-                    ).status_code == 303  # fmt: skip
+    resale = {"subject": "c1", "seen": again, "verdict": "resale", "reason": "sold on"}
+    # Whom ana cleared is not among "all": bob has to say that they are meant.
+    refused = bob.send("/decide", **resale)
+    assert refused.status_code == 400 and "people cleared all 3 members" in refused.text
+    assert "also those that people cleared" in bob.get("/campaign/c1").text
+    assert bob.send("/decide", **resale, which="everybody").status_code == 303
+    assert decisions(worked)[-1]["accounts"] == ["a1", "a2", "a3"]
 
 
 def test_a_suspension_that_needs_two_is_approved_by_another(

@@ -148,7 +148,7 @@ def test_of_two_people_who_decide_at_once_one_is_told(lake):
     assert len(made) == 1 and len(told) == 1
     assert f"{made[0]} said benign" in told[0]
     (row,) = lake.rows("decisions").to_pylist()
-    again = say(lake, "distillation", by="cyn", seen=row["decision_id"])  # saw the first one
+    again = say(lake, "benign", by="cyn", seen=row["decision_id"])  # saw the first one
     assert again["decision_id"] in {r["decision_id"] for r in verdicts.decisions_on(lake, "b")}
 
 
@@ -293,3 +293,51 @@ def test_what_is_in_force_on_some_accounts_is_the_same_as_among_all(lake):
     for asked in (["b", "alone"], ["a"], ["alone"], []):
         some = verdicts.actions_in_force(lake, accounts=asked).to_pylist()
         assert some == [row for row in whole if row["account_id"] in asked], asked
+
+
+def test_who_was_cleared_is_not_among_all_members_unless_named(lake):
+    say(lake, "distillation", action="limit")
+    say(lake, "appealed", "b", by="cem")
+    say(lake, "overturned", "b", by="ben")
+    again = say(lake, "distillation", action="challenge")
+    assert again["accounts"] == ["a", "firm"]
+    assert in_force(lake) == {"a": "challenge", "alone": "review", "firm": "challenge"}
+    assert say(lake, "resale")["accounts"] == ["a", "firm"]  # nor without an action
+    named = say(lake, "distillation", action="limit", accounts=["b"])
+    assert named["accounts"] == ["b"] and in_force(lake)["b"] == "limit"
+    assert say(lake, "benign")["accounts"] == ["a", "b", "firm"]
+    with pytest.raises(VerdictError, match="people cleared all 3 members"):
+        say(lake, "distillation", action="limit")
+    assert len(say(lake, "distillation", action="limit", also_cleared=True)["accounts"]) == 3
+
+
+def test_a_decision_on_a_member_since_the_person_looked_is_news_of_the_campaign(lake):
+    first = say(lake, "distillation", action="limit", seen="")
+    say(lake, "benign", "a", by="ben", seen=first["decision_id"])
+    with pytest.raises(DecidedAlready, match="ben said benign"):
+        say(lake, "distillation", action="challenge", seen=first["decision_id"])
+    assert [r["verdict"] for r in verdicts.decisions_on(lake, "c-1", ["a", "b", "firm"])] == [
+        "distillation", "benign",
+    ]  # fmt: skip
+
+
+def test_an_own_decision_is_not_judged_in_a_roundabout_way(lake):
+    say(lake, "appealed", "a", by="cem")
+    say(lake, "distillation", action="limit")
+    ways = ({"subject": "a"}, {"accounts": ["a"]}, {"subject": "a", "by": "oidc:oidc:ana"})
+    for way in ways:
+        with pytest.raises(VerdictError, match="another person has to answer the appeal"):
+            say(lake, "overturned", **way)
+    say(lake, "upheld", "a", by="ben")
+    say(lake, "appealed", "a", by="cem")
+    with pytest.raises(VerdictError, match="ben took part"):
+        say(lake, "upheld", "a", by="ben")
+    # An answer by way of the campaign answers it too.
+    say(lake, "overturned", by="dora", accounts=["a"])
+    assert verdicts.open_appeals(verdicts.decisions_on(lake, "a")) == {}
+
+
+def test_the_mode_of_a_lake_without_a_night_is_a_slip(bare_lake):
+    with pytest.raises(VerdictError, match="no night has been scored"):
+        verdicts.set_mode(bare_lake, "observe", "ana", "stop everything")
+    assert not bare_lake.exists("enforcement_mode")
