@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from jobs import verdicts
 from jobs.catalog.desk_tables import APPEALED, ENFORCE, OVERTURNED, UPHELD
 from jobs.catalog.dsa import FULLY, PARTIALLY
-from jobs.explaining.explain import Explained, decisions_by, explain, rows_if_there, scored_night
+from jobs.explaining.contested import actions_on
+from jobs.explaining.explain import Explained, decisions_by, explain, rows_if_there
 from jobs.plain_text import plain
 from jobs.platform.errors import StillwatchError
 
@@ -156,22 +157,23 @@ class Appeal:
 
 def appeal_of(lake: Lake, account: str, action_date: dt.date | None = None) -> Appeal:
     """The statement, its fields and the record for an action: the one on `action_date`, or the
-    last above `watch`.
+    last above `watch`, whether it holds still or was lifted.
+
+    Args:
+        lake: where.
+        account: its id.
+        action_date: the night that wrote it down; of what people ordered in the morning, the night
+            before it or the one from which it counts.
 
     Raises:
         StillwatchError: the account had no such action.
     """
-    night = scored_night(lake, None)
-    rows = lake.rows("enforcement_actions", None, night, only={"account_id": [account]})
-    actions = sorted(rows.to_pylist(), key=lambda row: row["date"])
-    holds = verdicts.actions_in_force(lake, accounts=[account]).to_pylist()
-    if holds and holds[0]["decision_id"] not in {None, *(r["decision_id"] for r in actions)}:
-        actions.append(holds[0])  # decided since the last night
+    actions, holds = actions_on(lake, account)
     at = _chosen(actions, account, action_date)
     action = actions[at]
     every = decisions_by(lake, account, dt.date.max)
     record = replace(explain(lake, account, action["date"]), decisions=every)
-    lifted = not holds or holds[0]["action"] != action["action"]
+    lifted = holds is None or holds["action"] != action["action"]
     verdict = next((row["verdict"] for row in every
                     if row["decision_id"] == action["decision_id"]), None)  # fmt: skip
     statement = _statement(lake, account, actions, at, verdict)
@@ -198,6 +200,8 @@ def _chosen(actions: list[Row], account: str, date: dt.date | None) -> int:
     wanted = [
         at for at, row in enumerate(actions)
         if (row["date"] == date if date else row["action"] != "watch")
+    ] or [
+        at for at, row in enumerate(actions) if date and row.get("decided_on") == date
     ]  # fmt: skip
     if not wanted:
         when = f"on {date}" if date else "above watch on any night"

@@ -191,3 +191,65 @@ def test_who_was_suspended_long_ago_is_told_what_it_was_suspended_for(
     assert made.found[-1] == PURPOSE["resale"]
     assert (made.requests, made.first, made.last) == (5, NIGHT, NIGHT)
     assert [r.request_id for r in made.named] == ["req_3_2"]
+
+
+def morning(name: str, hour: int, verdict: str, **row: object) -> dict[str, object]:
+    """A decision of the morning after the last night, on acct_own."""
+    return {
+        "decision_id": name, "verdict": verdict, "subject": "acct_own", "subject_kind": "account",
+        "accounts": ["acct_own"], "night": NEXT, "needs_approval": False,
+        "evidence": ["content", "time"], "decided_at": dt.datetime(2026, 5, 5, hour, tzinfo=dt.UTC),
+    } | row  # fmt: skip
+
+
+FIFTH = dt.date(2026, 5, 5)
+OVERTURNED_IN_THE_MORNING = [
+    morning("d-1", 8, "distillation", action="suspend"), morning("d-2", 9, "appealed"),
+    morning("d-3", 10, "overturned", answers="d-2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("date", [None, NEXT, FIFTH])
+def test_what_was_overturned_stays_the_subject(
+    bare_lake: Lake, fill: Fill, date: dt.date | None
+) -> None:
+    acted_on(bare_lake, fill, action="challenge")
+    fill(bare_lake, "decisions", FIFTH, OVERTURNED_IN_THE_MORNING)
+    made = appeal_of(bare_lake, "acct_own", date)
+    assert (made.statement.action, made.statement.applied) == ("suspend", FIFTH)
+    assert "A person took the decision" in made.statement.text
+    assert FOUND["time"].format(others="many other accounts") in made.statement.found
+    assert any(said.startswith("It holds no more") for said in made.cautions)
+    # What the night before did by itself can be asked for.
+    assert appeal_of(bare_lake, "acct_own", NIGHT).statement.action == "challenge"
+
+
+def test_it_stays_so_after_a_night_that_never_wrote_it_down(bare_lake: Lake, fill: Fill) -> None:
+    acted_on(bare_lake, fill, action="challenge")
+    fill(bare_lake, "decisions", FIFTH, OVERTURNED_IN_THE_MORNING)
+    fill(bare_lake, "account_scores", FIFTH, [{"account_id": "acct_own"}])
+    made = appeal_of(bare_lake, "acct_own")
+    assert (made.statement.action, made.statement.by_person) == ("suspend", True)
+
+
+def test_a_second_finding_of_the_morning_is_the_subject(bare_lake: Lake, fill: Fill) -> None:
+    acted_on(bare_lake, fill, action="challenge")
+    fill(bare_lake, "decisions", FIFTH, [
+        *OVERTURNED_IN_THE_MORNING, morning("d-4", 11, "resale", action="limit"),
+    ])  # fmt: skip
+    made = appeal_of(bare_lake, "acct_own")
+    assert (made.statement.action, made.statement.found[-1]) == ("limit", PURPOSE["resale"])
+    assert not any(said.startswith("It holds no more") for said in made.cautions)
+
+
+@pytest.mark.parametrize("verdict", [None, "rejected", "approved"])
+def test_what_waits_for_a_second_person_was_no_action(
+    bare_lake: Lake, fill: Fill, verdict: str | None
+) -> None:
+    acted_on(bare_lake, fill, action="challenge")
+    rows = [morning("d-1", 8, "distillation", action="suspend", needs_approval=True)]
+    if verdict:
+        rows.append(morning("d-2", 9, verdict, answers="d-1"))
+    fill(bare_lake, "decisions", FIFTH, rows)
+    took = "suspend" if verdict == "approved" else "challenge"
+    assert appeal_of(bare_lake, "acct_own").statement.action == took
