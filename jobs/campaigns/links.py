@@ -26,7 +26,7 @@ from jobs.campaigns.lists import (
     share_any,
     some_pieces,
 )
-from jobs.campaigns.pairs import in_common, in_parts, propose, some_entries
+from jobs.campaigns.pairs import in_common, in_parts, kind_caps, propose, some_entries
 from jobs.campaigns.synchrony import synchrony
 from jobs.catalog.policy import CampaignPolicy
 
@@ -74,7 +74,9 @@ def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
     weights = weights_of(evidence, policy)
     lists = lists_of(evidence, policy)
     closed = closed_circle(evidence, lists, policy)
-    first, second = propose(evidence, weights.use, lists.carried, closed, policy)
+    first, second = propose(
+        evidence, weights.rarity, weights.busy, weights.use, lists.carried, closed, policy
+    )
     couples = Couples(weights.use, lists.carried)
     found = []
     for at in range(0, max(len(first), 1), _BLOCK):
@@ -242,11 +244,7 @@ def weigh(
     """Surprise of what each pair shares, in nats, by kind and capped, and the rarest token of
     each kind (-1: none): pairs x kinds both."""
     kinds = len(KINDS)
-    caps = np.zeros(kinds)
-    for axis in policy.axes:
-        for kind_name, cap in axis.kinds:
-            if kind_name in KINDS:
-                caps[KINDS.index(kind_name)] = cap
+    caps = kind_caps(policy)
     nats = np.zeros((len(first), kinds))
     rarest = np.full((len(first), kinds), -1, np.int64)
 

@@ -1,8 +1,9 @@
-"""Pairs of accounts worth weighing, at a cost linear in what accounts carry.
+"""Pairs of accounts worth weighing: so many of each account, however much it shares.
 
 Pairs are proposed on each rare token between neighbours on a ring of the accounts that carry it,
 in an order of its own for each token: the union of such rings is an expander, so a group hangs
-together at a cost linear in its size, where all pairs would be quadratic.
+together at a cost linear in its size, where all pairs would be quadratic. Accounts of one operation
+share more with each day, and would meet on more rings: of all that an account meets some are kept.
 """
 
 from __future__ import annotations
@@ -29,22 +30,34 @@ _CHUNK = 8_000
 #: Accounts on rings, and neighbours, worked on at a time: bounds memory to some 500 MB each.
 _ON_RINGS = 4_000_000
 _NEIGHBOURS = 50_000_000
+#: Below a pair's code stand axis and nats of the token that it meets on, in steps: one sort of
+#: whole numbers then brings together what is to be added up.
+_STEPS, _NATS_BITS, _MEETING_BITS = 16, 8, 11
+_MOST_NATS = ((1 << _NATS_BITS) - 1) / _STEPS
+#: A pair's place among an account's partners: its lot, and above it how far they are apart.
+_LOT_BITS, _PLACE_BITS = 28, 40
+_LOTS, _FAR = (1 << _LOT_BITS) - 1, (1 << (_PLACE_BITS - _LOT_BITS)) - 1
 _THREADS = min(os.cpu_count() or 1, 4)
 
 
 def propose(
     evidence: Evidence,
+    rarity: Floats,
+    busy: Floats,
     telling: sparse.csr_matrix,
     listed: sparse.csr_matrix,
     closed: sparse.csr_matrix,
     policy: CampaignPolicy,
 ) -> tuple[Ints, Ints]:
-    """Pairs worth weighing: ring neighbours on every token that is no hub.
+    """Pairs worth weighing: ring neighbours on every token that is no hub, some of each account.
 
     On a token that tells much by itself, or is of a closed circle, the ring is in an order of the
     token's own. On content that only counts as one piece of a list, all rings are in one order:
     accounts with one list then meet the same neighbours again and again, and only who meets often
     enough is weighed.
+
+    `rarity` is of tokens and `busy` of accounts x kinds, as in `Weights`. Returns the accounts of
+    each pair, lower and higher, in that order: `partners` pairs for each account at most.
     """
     usable = evidence.token_accounts <= most_accounts(evidence, policy)[evidence.token_kind]
     few = _declared_caps()[evidence.token_kind]
@@ -52,23 +65,86 @@ def propose(
     # connected, as they meet on more than one.
     steps = np.where(evidence.token_accounts > few, policy.hub_ring, policy.ring)
     steps[~usable] = 0
-    rings = [
-        (_rings(evidence, matrix, steps, own_order), 1 if own_order else policy.list_tokens)
-        for matrix, own_order in ((telling, True), (closed, True), (listed, False))
-    ]
+    kinds = _Kinds.of(busy, policy)
+    meeting = [_rings(evidence, rarity, matrix, steps, True) for matrix in (telling, closed)]
+    on_lists = _rings(evidence, rarity, listed, steps, own_order=False)
     accounts = len(evidence.accounts)
-    firsts, seconds = [], []
-    neighbours = sum(int((ring.turns * ring.size).sum()) for ring, _ in rings)
+    neighbours = sum(int((ring.turns * ring.size).sum()) for ring in (*meeting, on_lists))
     # Some pairs after the others, by their first account, which is the lower of two.
     passes = max(1, -(-neighbours // _NEIGHBOURS))
     edges = accounts * (1.0 - np.sqrt(1.0 - np.arange(passes + 1) / passes))
+    found = []
     for low, high in pairwise(np.ceil(edges).astype(np.int64)):
-        met = [_met(_neighbours(ring, accounts, low, high), times) for ring, times in rings]
-        codes = _met(np.concatenate(met), 1)
+        met = _neighbours(on_lists, kinds, low, high)
+        met.sort()
+        _, times = _runs(met >> _MEETING_BITS)
+        met = met[np.repeat(times >= policy.list_tokens, times)]
+        met = np.concatenate([met, *(_neighbours(ring, kinds, low, high) for ring in meeting)])
+        codes, near = _nearness(met, policy)
         # Half as wide: of a large population there are hundreds of millions.
-        firsts.append((codes // accounts).astype(np.int32))
-        seconds.append((codes % accounts).astype(np.int32))
-    return np.concatenate(firsts), np.concatenate(seconds)
+        found.append(
+            ((codes // accounts).astype(np.int32), (codes % accounts).astype(np.int32), near)
+        )
+    first, second, near = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    del found
+    kept = some_of_each(evidence.account_keys, first, second, near, policy)
+    return first[kept], second[kept]
+
+
+def some_of_each(
+    keys: Ints,
+    first: NDArray[np.int32],
+    second: NDArray[np.int32],
+    near: NDArray[np.int16],
+    policy: CampaignPolicy,
+) -> NDArray[np.bool_]:
+    """Which pairs are kept: those that one of the two has among its nearest partners, for whom
+    most speaks, or among those that it draws by lot.
+
+    Lots thin evenly: each cut of a group keeps its share of links (Karger 1999, "Random sampling in
+    cut, flow, and network design problems"), so that what hung together still does.
+    """
+    partners = np.bincount(first, minlength=len(keys)) + np.bincount(second, minlength=len(keys))
+    many = partners > policy.partners
+    # Who has few keeps all, and so does who meets them.
+    kept: NDArray[np.bool_] = ~(many[first] & many[second])
+    # One lot for both, and in nobody's favour.
+    lot = spread_keys(keys[first] + keys[second]) & _LOTS
+    nearest = lot | ((_FAR - near.astype(np.int64)) << _LOT_BITS)
+    for place, most in ((nearest, policy.nearest), (lot, policy.partners - policy.nearest)):
+        last = _last_of_each(np.where(many, partners, 0), first, second, place, most)
+        kept |= (place <= last[first]) | (place <= last[second])
+    return kept
+
+
+def _last_of_each(
+    partners: Ints,
+    first: NDArray[np.int32],
+    second: NDArray[np.int32],
+    place: Ints,
+    most: int,
+) -> Ints:
+    """Of each account with partners, the place of the last of so many of them; -1 of others."""
+    last = np.full(len(partners), -1, np.int64)
+    if not most or not partners.any():
+        return last
+    ends = np.cumsum(partners)
+    marks = np.arange(_NEIGHBOURS, ends[-1], _NEIGHBOURS)
+    edges = np.unique(np.r_[0, np.searchsorted(ends, marks), len(partners)])
+    for low, high in pairwise(edges):
+        some = np.zeros(len(partners), bool)
+        some[low:high] = partners[low:high] > 0
+        number = np.cumsum(some) - 1
+        places = []
+        for account in (first, second):
+            theirs = np.flatnonzero(some[account])
+            places.append((number[account[theirs]] << _PLACE_BITS) | place[theirs])
+        # One sort for all of them: account by account, in order of place.
+        ordered = np.concatenate(places)
+        ordered.sort()
+        starts = np.cumsum(partners[some]) - partners[some]
+        last[some] = ordered[starts + most - 1] & ((1 << _PLACE_BITS) - 1)
+    return last
 
 
 @dataclass(frozen=True)
@@ -76,9 +152,14 @@ class _Rings:
     """Rings of accounts, one after another, each in order of place."""
 
     account: NDArray[np.int32]
+    #: How typical the ring's token is of each.
+    use: NDArray[np.float32]
     #: Accounts of each ring, and to how many steps away they are neighbours.
     size: Ints
     turns: Ints
+    #: Kind and rarity of each ring's token.
+    kind: NDArray[np.int8]
+    rarity: NDArray[np.float32]
 
     def parts(self) -> Iterator[tuple[slice, slice]]:
         """Rings of some _ON_RINGS accounts together, and where their accounts stand."""
@@ -90,7 +171,30 @@ class _Rings:
             yield slice(low, high), slice(start, stop)
 
 
-def _rings(evidence: Evidence, carried: sparse.csr_matrix, steps: Ints, own_order: bool) -> _Rings:
+@dataclass(frozen=True)
+class _Kinds:
+    """What a token of each kind may say."""
+
+    #: Of each account and kind, as in `Weights`.
+    busy: NDArray[np.float32]
+    #: Nats at most, and the axis that they are of.
+    cap: NDArray[np.float32]
+    axis: Ints
+
+    @classmethod
+    def of(cls, busy: Floats, policy: CampaignPolicy) -> _Kinds:
+        axis = np.zeros(len(KINDS), np.int64)
+        for at, declared in enumerate(policy.axes):
+            for kind, _ in declared.kinds:
+                if kind in KINDS:
+                    axis[KINDS.index(kind)] = at
+        cap = np.minimum(kind_caps(policy), _MOST_NATS)
+        return cls(busy.astype(np.float32), cap.astype(np.float32), axis)
+
+
+def _rings(
+    evidence: Evidence, rarity: Floats, carried: sparse.csr_matrix, steps: Ints, own_order: bool
+) -> _Rings:
     """A ring of each token's accounts, in an order of the token's own or the same for all;
     `steps` says for each token how far neighbours are."""
     by_token = carried.tocsc()
@@ -98,7 +202,11 @@ def _rings(evidence: Evidence, carried: sparse.csr_matrix, steps: Ints, own_orde
     # Beyond half way round, a ring only meets the same pairs from the other side.
     turns = np.minimum(steps, size // 2)
     used = turns > 0
-    rings = _Rings(by_token.indices[np.repeat(used, size)], size[used], turns[used])
+    on_ring = np.repeat(used, size)
+    rings = _Rings(
+        by_token.indices[on_ring], by_token.data[on_ring].astype(np.float32), size[used],
+        turns[used], evidence.token_kind[used], rarity[used].astype(np.float32),
+    )  # fmt: skip
     spread, hashes = spread_keys(evidence.account_keys), evidence.token_hash[used]
     for some, at in rings.parts():
         ring = np.repeat(np.arange(some.stop - some.start), rings.size[some])
@@ -106,47 +214,78 @@ def _rings(evidence: Evidence, carried: sparse.csr_matrix, steps: Ints, own_orde
         place = spread[account]
         if own_order:
             place = spread_keys(evidence.account_keys[account] ^ spread_keys(hashes[some])[ring])
-        rings.account[at] = _in_order(ring, account, place)
+        order = _in_order(ring, place)
+        rings.account[at], rings.use[at] = account[order], rings.use[at][order]
     return rings
 
 
-def _neighbours(rings: _Rings, accounts: int, low: int, high: int) -> Ints:
-    """Neighbours whose lower account is in a range, as lower * accounts + higher, once for each
-    ring that they are neighbours on."""
+def _neighbours(rings: _Rings, kinds: _Kinds, low: int, high: int) -> Ints:
+    """Neighbours whose lower account is in a range, once for each ring that they are neighbours
+    on: lower * accounts + higher, and below it the axis and the nats of the ring's token."""
+    accounts = len(kinds.busy)
     codes = [np.zeros(0, np.int64)]
     for some, at in rings.parts():
         size, turns = rings.size[some], rings.turns[some]
-        account = rings.account[at]
+        account, use = rings.account[at], rings.use[at]
+        kind = np.repeat(rings.kind[some], size)
+        rare, busy = np.repeat(rings.rarity[some], size), kinds.busy[account, kind]
         start = np.repeat(np.cumsum(size) - size, size)
         length, far = np.repeat(size, size), np.repeat(turns, size)
         within = np.arange(len(account)) - start
         for step in range(1, int(turns.max(initial=0)) + 1):
             turn = np.flatnonzero(step <= far)
-            one = account[turn]
-            two = account[start[turn] + (within[turn] + step) % length[turn]]
-            lower, higher = np.minimum(one, two), np.maximum(one, two)
+            next_ = start[turn] + (within[turn] + step) % length[turn]
+            lower = np.minimum(account[turn], account[next_])
             chosen = (lower >= low) & (lower < high)
-            codes.append(lower[chosen].astype(np.int64) * accounts + higher[chosen])
+            lower, turn, next_ = lower[chosen], turn[chosen], next_[chosen]
+            higher = np.maximum(account[turn], account[next_])
+            nats = np.clip(rare[turn] - busy[turn] - busy[next_], 0.0, kinds.cap[kind[turn]])
+            nats *= use[turn] * use[next_] * np.float32(_STEPS)
+            meeting = (kinds.axis[kind[turn]] << _NATS_BITS) | nats.astype(np.int64)
+            pair = lower.astype(np.int64) * accounts + higher
+            codes.append((pair << _MEETING_BITS) | meeting)
     return np.concatenate(codes)
 
 
-def _in_order(ring: Ints, account: NDArray[np.int32], place: Ints) -> NDArray[np.int32]:
-    """The accounts of each ring by their place on it; rings stand one after another."""
-    order = np.argsort(place, kind="stable")
+def _in_order(ring: Ints, place: Ints) -> NDArray[np.int32]:
+    """An order by ring, and by place on it; rings stand one after another."""
+    order = np.argsort(place, kind="stable").astype(np.int32)
     # Sorted by place as a whole, then counted into their rings: linear, and keeps that order.
-    table = sparse.csr_matrix((account[order], (ring[order], np.arange(len(order)))))
+    table = sparse.csr_matrix((order, (ring[order], np.arange(len(order)))))
     return np.asarray(table.data)
 
 
-def _met(codes: Ints, times: int) -> Ints:
-    """The pairs that are there so many times or more, each once and in order; sorts `codes`."""
-    codes.sort()
-    if len(codes) < times:
-        return codes[:0]
-    first = np.r_[True, codes[1:] != codes[:-1]][: len(codes)]
-    last = len(codes) - times + 1
-    first = first[:last] & (codes[:last] == codes[times - 1 :])
-    return codes[:last][first]
+def _nearness(met: Ints, policy: CampaignPolicy) -> tuple[Ints, NDArray[np.int16]]:
+    """Pairs that meet, each once and in order, and what the tokens on which they do say of them,
+    in steps of a nat: axis by axis, as one cause makes several; sorts `met`."""
+    met.sort()
+    starts, _ = _runs(met >> _NATS_BITS)
+    nats = np.add.reduceat(met & ((1 << _NATS_BITS) - 1), starts) if len(starts) else met
+    codes = met[starts] >> _NATS_BITS
+    del met
+    most = np.zeros(1 << (_MEETING_BITS - _NATS_BITS), np.int64)
+    most[: len(policy.axes)] = [int(axis.cap * _STEPS) for axis in policy.axes]
+    nats = np.minimum(nats, most[codes & (len(most) - 1)])
+    codes >>= _MEETING_BITS - _NATS_BITS
+    starts, _ = _runs(codes)
+    near = np.add.reduceat(nats, starts) if len(starts) else nats
+    return codes[starts], np.minimum(near, _FAR).astype(np.int16)
+
+
+def _runs(codes: Ints) -> tuple[Ints, Ints]:
+    """Where runs of equal codes start, and how long they are."""
+    starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]][: len(codes)])
+    return starts, np.diff(np.r_[starts, len(codes)])
+
+
+def kind_caps(policy: CampaignPolicy) -> Floats:
+    """Nats that a token of each kind may bring."""
+    caps = np.zeros(len(KINDS))
+    for axis in policy.axes:
+        for kind, cap in axis.kinds:
+            if kind in KINDS:
+                caps[KINDS.index(kind)] = cap
+    return caps
 
 
 def most_accounts(evidence: Evidence, policy: CampaignPolicy) -> Floats:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -30,14 +32,18 @@ def crowd(seed: int) -> Evidence:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_links_found_in_blocks_are_the_same(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("partners", [CAMPAIGN_POLICY.partners, 12])
+def test_links_found_in_blocks_are_the_same(
+    partners: int, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     evidence = crowd(seed)
-    whole = find_links(evidence, CAMPAIGN_POLICY)
+    policy = dataclasses.replace(CAMPAIGN_POLICY, partners=partners, nearest=4)
+    whole = find_links(evidence, policy)
     monkeypatch.setattr(of_links, "_BLOCK", 7)
     monkeypatch.setattr(of_pairs, "_CHUNK", 3)
     monkeypatch.setattr(of_pairs, "_ON_RINGS", 11)
     monkeypatch.setattr(of_pairs, "_NEIGHBOURS", 50)
-    cut = find_links(evidence, CAMPAIGN_POLICY)
+    cut = find_links(evidence, policy)
     assert set(whole.level) == {FIRM, LISTED} and len(whole.first) > 50  # of several blocks
     for name in ("first", "second", "weight", "axes", "kinds", "level"):
         assert (getattr(whole, name) == getattr(cut, name)).all(), name

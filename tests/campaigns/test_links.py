@@ -71,7 +71,9 @@ def test_proposals_grow_with_accounts_and_not_with_pairs() -> None:
     weights = weights_of(evidence, CAMPAIGN_POLICY)
     lists = lists_of(evidence, CAMPAIGN_POLICY)
     closed = closed_circle(evidence, lists, CAMPAIGN_POLICY)
-    first, _ = propose(evidence, weights.use, lists.carried, closed, CAMPAIGN_POLICY)
+    first, _ = propose(
+        evidence, weights.rarity, weights.busy, weights.use, lists.carried, closed, CAMPAIGN_POLICY
+    )
     assert len(first) == 99 * CAMPAIGN_POLICY.ring  # of 4,851 pairs
 
 
