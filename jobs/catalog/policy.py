@@ -117,14 +117,14 @@ class CampaignPolicy:
     hub_ring: int = 2
     #: Partners with whom an account proposes pairs, at most; others may propose it. A sample of
     #: links keeps what holds a group together where each cut is left with some 3 ln N of them
-    #: (Karger 1999): 40 for a million accounts. In the incident's third night a network of 2,000
-    #: was in nine pieces with 64 in one trial of two, in one with 96 and more; with 192 groups of
-    #: up to a hundred accounts keep 99.9 % of their links.
-    partners: int = 192
+    #: (Karger 1999): 40 for a million accounts. With 64 by lot a network of 2,000 accounts was in
+    #: nine pieces, with 96 and more as below in one. With 256 the groups of the demo are those of
+    #: no bound; with 192 up to 155 accounts of 5,700 stood in another group.
+    partners: int = 256
     #: How many of these are those for whom most speaks; the others are drawn by lot. Few true
     #: partners among many by chance need the first. Where all or half are, a network may fall into
     #: a group for each pool of its exits.
-    nearest: int = 48
+    nearest: int = 64
     #: A token of more than this share of all accounts proposes no pairs: a popular client, a public
     #: phrase. An operation of a tenth of all accounts, and its machines, are still seen.
     hub_share: float = 0.12
