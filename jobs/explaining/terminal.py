@@ -164,6 +164,8 @@ def _limits(console: Console, told: Explained) -> None:
          "step": row["step"], "since": row["since"], "expires": row["expires"], "mode": row["mode"]}
         for row in rows
     ])  # fmt: skip
+    if not rows and told.about.get("status") in ("suspended", "closed"):
+        _line(console, f"No rate limit: the account is {told.about['status']} and sends nothing.")
     for row in rows:
         _line(console, f"  {row['capability']}: {row['reason']}")
 

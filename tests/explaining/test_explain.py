@@ -122,6 +122,19 @@ def test_an_unknown_subject_is_one_line(bare_lake: Lake, fill: Fill) -> None:
     assert "\x1b" not in str(caught.value)
 
 
+def test_why_a_limited_account_that_is_suspended_has_no_limit(bare_lake: Lake, fill: Fill) -> None:
+    a_night(bare_lake, fill)
+    fill(bare_lake, "accounts", NIGHT, [
+        {"account_id": a, "status": status} for a, status in (("a1", "suspended"), ("a2", "active"))
+    ])  # fmt: skip
+    said = {}
+    for account in ("a1", "a2"):
+        shown = StringIO()
+        print_explained(Console(file=shown, width=140), explain(bare_lake, account))
+        said[account] = "No rate limit: the account is suspended" in shown.getvalue()
+    assert said == {"a1": True, "a2": False}
+
+
 def test_the_terminal_gets_no_control_characters_and_no_markup(bare_lake: Lake, fill: Fill) -> None:
     a_night(bare_lake, fill)
     fill(bare_lake, "account_scores", NIGHT, [
