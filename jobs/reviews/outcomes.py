@@ -51,8 +51,8 @@ class Delay:
 
 @dataclass(frozen=True)
 class Overturned:
-    """Accounts of decisions that were overturned: of those that contested and were answered, and
-    of all that people found guilty."""
+    """What was overturned: of the findings on accounts that were contested and answered, and of
+    the accounts that people ever found guilty."""
 
     by: str
     name: str
@@ -76,9 +76,9 @@ def outcomes(lake: Lake, first: dt.date | None = None, last: dt.date | None = No
     last = last or scored_night(lake, None) + dt.timedelta(days=1)
     every = lake.rows("decisions", None, last).to_pandas()
     first = first or (every["date"].min() if len(every) else last)
-    judged = judged_accounts(every, first)
-    if len(judged):
-        ids = set(judged["account_id"])
+    found = findings_of(every, first)
+    if len(found):
+        ids = set(found["account_id"])
         actions = lake.rows("enforcement_actions", None, last,
                             ["date", "account_id", "action", "expires", "campaign_id"],
                             only={"account_id": ids}).to_pandas()  # fmt: skip
@@ -87,17 +87,18 @@ def outcomes(lake: Lake, first: dt.date | None = None, last: dt.date | None = No
         daily = lake.rows("account_daily", None, last, ["date", "account_id"],
                           only={"account_id": ids}).to_pandas()  # fmt: skip
         groups = lake.rows("campaigns", None, last, ["date", "campaign_id", "kind"]).to_pandas()
-        judged = _placed(judged, people, groups)
+        found = _placed(found, people, groups)
     else:
         actions = daily = pd.DataFrame()
+    judged = found[found["last"]].reset_index(drop=True)
     return Outcomes(
         first, last, int((every["date"] >= first).sum()) if len(every) else 0,
-        precision_of(judged, actions), delays_of(judged, daily), overturned_of(judged),
+        precision_of(judged, actions), delays_of(judged, daily), overturned_of(found),
     )  # fmt: skip
 
 
-def judged_accounts(decisions: pd.DataFrame, first: dt.date) -> pd.DataFrame:
-    """One row an account that people judged: the last word on it.
+def findings_of(decisions: pd.DataFrame, first: dt.date) -> pd.DataFrame:
+    """One row for each finding of people on an account, with what came of it until the next one.
 
     Args:
         decisions: rows of `decisions`, any order.
@@ -106,12 +107,13 @@ def judged_accounts(decisions: pd.DataFrame, first: dt.date) -> pd.DataFrame:
     Returns:
         account_id, unit (the campaign decided on, or the account), night, decided (the finding's
         date), said (its verdict), word (benign once overturned), appealed, answered, overturned,
-        waiting (an appeal without an answer), action (the rung that the finding took).
+        waiting (an appeal without an answer, and no finding since), action (the rung that the
+        finding took), last (whether it is the last word on the account); by account, oldest first.
     """
     columns = ["account_id", "unit", "night", "decided", "said", "action", "word", "appealed",
-               "answered", "overturned", "waiting"]  # fmt: skip
+               "answered", "overturned", "waiting", "last"]  # fmt: skip
     if not len(decisions):
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame(columns=columns).astype({"last": bool})
     rejected = set(decisions.loc[decisions["verdict"] == "rejected", "answers"].dropna())
     approvals = decisions[decisions["verdict"] == "approved"].dropna(subset=["answers"])
     approved = dict(zip(approvals["answers"], approvals["date"], strict=True))
@@ -128,33 +130,35 @@ def judged_accounts(decisions: pd.DataFrame, first: dt.date) -> pd.DataFrame:
     )
     each = each[each["account_id"].notna()].sort_values(["decided_at", "decision_id"])
     findings = each[each["verdict"].isin(FINDINGS) & (each["date"] >= first)]
-    # Whole rows: the last of each column would mix an action into a finding that took none.
-    judged = findings.drop_duplicates("account_id", keep="last").sort_values("account_id")
-    judged = judged.reset_index(drop=True)
-    judged = judged.rename(columns={"date": "decided", "verdict": "said", "subject": "unit"})
-    judged = judged[["account_id", "unit", "night", "decided", "said", "action", "decided_at"]]
+    found = findings.rename(columns={"date": "decided", "verdict": "said", "subject": "unit"})
+    found = found[["account_id", "unit", "night", "decided", "said", "action", "decided_at"]]
+    found = found.assign(finding=range(len(found)))
+    # What people said after a finding is about that one until there is another.
+    said = pd.merge_asof(each[["account_id", "verdict", "decided_at"]],
+                         found[["account_id", "decided_at", "finding"]],
+                         on="decided_at", by="account_id")  # fmt: skip
 
     def later(verdict: str) -> pd.Series:
-        rows = each[each["verdict"] == verdict].groupby("account_id")["decided_at"].max()
-        return judged["account_id"].map(rows)
+        rows = said[said["verdict"] == verdict].groupby("finding")["decided_at"].max()
+        return found["finding"].map(rows)
 
     contested, lifted, kept = later(APPEALED), later(OVERTURNED), later(UPHELD)
-    since = judged["decided_at"]
-    judged["appealed"] = (contested >= since).fillna(False)
-    judged["overturned"] = (lifted >= since) & ~(kept > lifted)
-    judged["answered"] = judged["overturned"] | (kept >= since)
+    found["last"] = ~found.duplicated("account_id", keep="last")
+    found["appealed"] = contested.notna()
+    found["overturned"] = lifted.notna() & ~(kept > lifted)
+    found["answered"] = found["overturned"] | kept.notna()
     answered_last = lifted.where(~(kept > lifted) & lifted.notna(), kept)
-    judged["waiting"] = (contested >= since) & ~(answered_last >= contested)
-    judged["word"] = judged["said"].where(~judged["overturned"], "benign")
-    return judged[columns]
+    found["waiting"] = found["last"] & contested.notna() & ~(answered_last >= contested)
+    found["word"] = found["said"].where(~found["overturned"], "benign")
+    return found.sort_values(["account_id", "finding"])[columns].reset_index(drop=True)
 
 
-def _placed(judged: pd.DataFrame, people: pd.DataFrame, groups: pd.DataFrame) -> pd.DataFrame:
+def _placed(found: pd.DataFrame, people: pd.DataFrame, groups: pd.DataFrame) -> pd.DataFrame:
     """With the country of sign-up, and what the unit was taken to be on the night decided on."""
     last = people.sort_values("date").groupby("account_id")["signup_country"].last()
-    country = judged["account_id"].map(last).fillna(NO_COUNTRY)
+    country = found["account_id"].map(last).fillna(NO_COUNTRY)
     kinds = groups.rename(columns={"date": "night", "campaign_id": "unit"})
-    placed = judged.assign(country=country).merge(kinds, on=["night", "unit"], how="left")
+    placed = found.assign(country=country).merge(kinds, on=["night", "unit"], how="left")
     return placed.assign(kind=placed["kind"].fillna(NO_CAMPAIGN))
 
 
@@ -208,10 +212,11 @@ def _delay(kind: str, nights: pd.Series) -> Delay:
     return Delay(kind, len(nights), quarter, median, three)
 
 
-def overturned_of(judged: pd.DataFrame) -> list[Overturned]:
-    if not len(judged):
+def overturned_of(found: pd.DataFrame) -> list[Overturned]:
+    """Of all findings: one that was overturned stays so, whatever was found afterwards."""
+    if not len(found):
         return []
-    found = judged[judged["said"].isin(GUILTY)]
+    found = found[found["said"].isin(GUILTY)]
     made = [_overturned("all", "all", found)]
     for by in ("kind", "country"):
         made += [_overturned(by, str(name), rows) for name, rows in found.groupby(by)]
@@ -223,6 +228,6 @@ def _overturned(by: str, name: str, rows: pd.DataFrame) -> Overturned:
     return Overturned(
         by, name,
         share_of(int(lifted.sum()), int(answered.sum())),
-        share_of(int(lifted.sum()), len(rows)),
+        share_of(rows["account_id"][lifted].nunique(), rows["account_id"].nunique()),
         int(rows["waiting"].sum()),
     )  # fmt: skip

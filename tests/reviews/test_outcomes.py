@@ -148,3 +148,30 @@ def test_a_second_appeal_waits_though_the_first_was_answered(bare_lake: Lake, fi
     ])  # fmt: skip
     every = outcomes(bare_lake).overturned[0]
     assert (every.of_appeals, every.waiting) == (share_of(0, 1), 1)
+
+
+def test_what_was_overturned_stays_so_though_it_was_found_again(
+    bare_lake: Lake, fill: Fill
+) -> None:
+    a_month(bare_lake, fill, [
+        decision("d1", "resale", "b1"), decision("d2", "appealed", "b1"),
+        decision("d3", "overturned", "b1"), decision("d4", "resale", "b1"),
+        decision("d5", "distillation", "b2"), decision("d6", "appealed", "b1"),
+    ])  # fmt: skip
+    made = outcomes(bare_lake)
+    every = made.overturned[0]
+    assert (every.of_appeals, every.of_found) == (share_of(1, 1), share_of(1, 2))
+    assert every.waiting == 1
+    # How right actions were is told by the last word on each.
+    precision = {(p.by, p.name): p for p in made.precision}
+    assert precision["rung", "limit"].right == share_of(2, 2)
+
+
+def test_an_account_overturned_twice_is_one_account(bare_lake: Lake, fill: Fill) -> None:
+    a_month(bare_lake, fill, [
+        decision("d1", "resale", "b1"), decision("d2", "appealed", "b1"),
+        decision("d3", "overturned", "b1"), decision("d4", "resale", "b1"),
+        decision("d5", "appealed", "b1"), decision("d6", "overturned", "b1"),
+    ])  # fmt: skip
+    every = outcomes(bare_lake).overturned[0]
+    assert (every.of_appeals, every.of_found) == (share_of(2, 2), share_of(1, 1))
