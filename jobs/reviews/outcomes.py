@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from jobs.catalog.desk_tables import APPEALED, FINDINGS, OVERTURNED, UPHELD
+from jobs.catalog.desk_tables import APPEALED, CAMPAIGN_SUBJECT, FINDINGS, OVERTURNED, UPHELD
 from jobs.catalog.enforcement import LADDER
 from jobs.explaining.explain import scored_night
 from jobs.reviews.intervals import Share, share_of
@@ -87,7 +87,9 @@ def outcomes(lake: Lake, first: dt.date | None = None, last: dt.date | None = No
         daily = lake.rows("account_daily", None, last, ["date", "account_id"],
                           only={"account_id": ids}).to_pandas()  # fmt: skip
         groups = lake.rows("campaigns", None, last, ["date", "campaign_id", "kind"]).to_pandas()
-        found = _placed(found, people, groups)
+        members = lake.rows("campaign_members", None, last, ["date", "account_id", "campaign_id"],
+                            only={"account_id": ids}).to_pandas()  # fmt: skip
+        found = _placed(found, people, groups, members)
     else:
         actions = daily = pd.DataFrame()
     judged = found[found["last"]].reset_index(drop=True)
@@ -108,10 +110,12 @@ def findings_of(decisions: pd.DataFrame, first: dt.date) -> pd.DataFrame:
         account_id, unit (the campaign decided on, or the account), night, decided (the finding's
         date), said (its verdict), word (benign once overturned), appealed, answered, overturned,
         waiting (an appeal without an answer, and no finding since), action (the rung that the
-        finding took), last (whether it is the last word on the account); by account, oldest first.
+        finding took), last (whether it is the last word on the account), subject_kind, campaigns
+        (those that the decision names); by account, oldest first.
     """
     columns = ["account_id", "unit", "night", "decided", "said", "action", "word", "appealed",
-               "answered", "overturned", "waiting", "last"]  # fmt: skip
+               "answered", "overturned", "waiting", "last", "subject_kind",
+               "campaigns"]  # fmt: skip
     if not len(decisions):
         return pd.DataFrame(columns=columns).astype({"last": bool})
     rejected = set(decisions.loc[decisions["verdict"] == "rejected", "answers"].dropna())
@@ -131,7 +135,8 @@ def findings_of(decisions: pd.DataFrame, first: dt.date) -> pd.DataFrame:
     each = each[each["account_id"].notna()].sort_values(["decided_at", "decision_id"])
     findings = each[each["verdict"].isin(FINDINGS) & (each["date"] >= first)]
     found = findings.rename(columns={"date": "decided", "verdict": "said", "subject": "unit"})
-    found = found[["account_id", "unit", "night", "decided", "said", "action", "decided_at"]]
+    found = found[["account_id", "unit", "night", "decided", "said", "action", "decided_at",
+                   "subject_kind", "campaigns"]]  # fmt: skip
     found = found.assign(finding=range(len(found)))
     # What people said after a finding is about that one until there is another.
     said = pd.merge_asof(each[["account_id", "verdict", "decided_at"]],
@@ -153,13 +158,22 @@ def findings_of(decisions: pd.DataFrame, first: dt.date) -> pd.DataFrame:
     return found.sort_values(["account_id", "finding"])[columns].reset_index(drop=True)
 
 
-def _placed(found: pd.DataFrame, people: pd.DataFrame, groups: pd.DataFrame) -> pd.DataFrame:
-    """With the country of sign-up, and what the unit was taken to be on the night decided on."""
+def _placed(
+    found: pd.DataFrame, people: pd.DataFrame, groups: pd.DataFrame, members: pd.DataFrame
+) -> pd.DataFrame:
+    """With the country of sign-up, and what the campaign was taken to be on the night decided on:
+    the one decided on, or the first that the decision names, or the account's own."""
     last = people.sort_values("date").groupby("account_id")["signup_country"].last()
     country = found["account_id"].map(last).fillna(NO_COUNTRY)
-    kinds = groups.rename(columns={"date": "night", "campaign_id": "unit"})
-    placed = found.assign(country=country).merge(kinds, on=["night", "unit"], how="left")
-    return placed.assign(kind=placed["kind"].fillna(NO_CAMPAIGN))
+    own = members.rename(columns={"date": "night"}).drop_duplicates(["night", "account_id"])
+    placed = found.assign(country=country).merge(own, on=["night", "account_id"], how="left")
+    first = placed["campaigns"].map(lambda of: of[0] if of is not None and len(of) else None)
+    on_campaign = placed["subject_kind"] == CAMPAIGN_SUBJECT
+    named = placed["unit"].where(on_campaign, first.astype("string")).astype("string")
+    placed["campaign_id"] = named.fillna(placed["campaign_id"].astype("string")).astype(object)
+    kinds = groups.rename(columns={"date": "night"})
+    placed = placed.merge(kinds, on=["night", "campaign_id"], how="left")
+    return placed.assign(kind=placed["kind"].fillna(NO_CAMPAIGN)).drop(columns="campaign_id")
 
 
 def precision_of(judged: pd.DataFrame, actions: pd.DataFrame) -> list[Precision]:

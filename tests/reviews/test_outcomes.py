@@ -175,3 +175,18 @@ def test_an_account_overturned_twice_is_one_account(bare_lake: Lake, fill: Fill)
     ])  # fmt: skip
     every = outcomes(bare_lake).overturned[0]
     assert (every.of_appeals, every.of_found) == (share_of(2, 2), share_of(1, 1))
+
+
+@pytest.mark.parametrize("named", [["c-1"], []])
+def test_an_account_decided_on_alone_is_of_its_campaigns_kind(
+    bare_lake: Lake, fill: Fill, named: list[str]
+) -> None:
+    a_month(bare_lake, fill, [
+        decision("d1", "resale", "a1", campaigns=named), decision("d2", "resale", "b1"),
+    ])  # fmt: skip
+    if not named:
+        fill(bare_lake, "campaign_members", NIGHT, [{"account_id": "a1", "campaign_id": "c-1"}])
+    made = outcomes(bare_lake)
+    kinds = {p.name: p.accounts for p in made.precision if p.by == "kind"}
+    assert kinds == {"distillation": 1, "no campaign": 1}
+    assert {o.name for o in made.overturned if o.by == "kind"} == set(kinds)
