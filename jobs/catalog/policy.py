@@ -122,8 +122,8 @@ class CampaignPolicy:
     #: no bound; with 192 up to 155 accounts of 5,700 stood in another group.
     partners: int = 256
     #: How many of these are those for whom most speaks; the others are drawn by lot. Few true
-    #: partners among many by chance need the first. Where all or half are, a network may fall into
-    #: a group for each pool of its exits.
+    #: partners among many by chance need the first. Where most are, a network may fall into a group
+    #: for each pool of its exits.
     nearest: int = 64
     #: A token of more than this share of all accounts proposes no pairs: a popular client, a public
     #: phrase. An operation of a tenth of all accounts, and its machines, are still seen.
