@@ -30,8 +30,9 @@ $(BUILD)/installed: $(UV) pyproject.toml uv.lock
 demo: install ## a month of a simulated API through everything, and what it found
 	@$(BIN)/python infra/demo.py --folder $(BUILD)/demo
 
+# Three at a time on two cores: many wait for processes of their own.
 test: install ## every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: install ## lint and types, changes nothing
 	$(BIN)/ruff check .
