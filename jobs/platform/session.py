@@ -6,6 +6,7 @@ either the session of `spark-submit` or, on one machine, one of its own.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -145,7 +146,8 @@ def _start_java(options: dict[str, str], said: IO[bytes]) -> None:
     conf = SparkConf(loadDefaults=False).setAll(list(options.items()))
     gateway = launch_gateway(conf, popen_kwargs={"stdout": said, "stderr": said})
     SparkContext._ensure_initialized(gateway=gateway)
-    # It would print a traceback of its own when Java ends first.
+    # They would print tracebacks of their own when Java ends first; py4j to the root logger.
+    logging.getLogger().addFilter(lambda record: record.msg != "Exception while sending command.")
     AccumulatorTCPServer.handle_error = lambda *_: None  # type: ignore[method-assign]
 
 
