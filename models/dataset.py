@@ -123,19 +123,23 @@ def plan_rows(labels: pa.Table, presence: pa.Table, night: date, sampling: Sampl
         night: the night of training.
         sampling: which and how many.
     """
-    seen = _presence_frame(presence, night)
+    # Of every account on every night there are many: they stay in Arrow, and only the rows of those
+    # labelled and those drawn become a frame.
+    seen = _until(presence, night)
     resolved = resolve_labels(labels, night)
-    known = resolved[resolved["account_id"].isin(seen["account_id"])]
+    judged = _among(seen["account_id"], resolved["account_id"])
+    seen_labelled = _frame(seen.filter(judged))
+    known = resolved[resolved["account_id"].isin(seen_labelled["account_id"])]
     counts = {
         "labelled_accounts": len(resolved),
         "labelled_without_features": len(resolved) - len(known),
     }
-    labelled = _evidence_rows(known, seen, night, sampling)
+    labelled = _evidence_rows(known, seen_labelled, night, sampling)
     labelled["group"], labelled["campaign"] = _groups_of_labelled(labelled)
     labelled["weight"] = _labelled_weights(labelled, sampling)
     labelled["represents"] = 1.0 / labelled.groupby("account_id")["account_id"].transform("size")
     labelled["origin"] = np.where(labelled["source"] == "simulation", FROM_SIMULATION, FROM_LABELS)
-    drawn, more = _unlabelled_rows(seen, resolved, labelled, night, sampling)
+    drawn, more = _unlabelled_rows(seen.filter(pc.invert(judged)), labelled, night, sampling)
     rows = pd.concat([labelled, drawn], ignore_index=True)
     rows = rows.sort_values(["account_id", "day"], kind="stable")
     counts.update(more)
@@ -236,23 +240,34 @@ def _hashes(names: np.ndarray) -> np.ndarray:
     return pd.util.hash_array(np.asarray(names, dtype=object), categorize=False).astype(np.uint64)
 
 
-def _presence_frame(presence: pa.Table, night: date) -> pd.DataFrame:
+def _until(presence: pa.Table, night: date) -> pa.Table:
+    """account_id, day (days since 1970) and campaign_id of each account and night seen by then."""
+    seen = presence.select(["account_id"])
+    seen = seen.append_column("day", presence["date"].cast(pa.date32()).cast(pa.int32()))
     campaign = (
-        presence["campaign_id"].to_pandas()
+        presence["campaign_id"]
         if "campaign_id" in presence.column_names
-        else pd.Series([None] * presence.num_rows, dtype=object)
+        else pa.nulls(presence.num_rows, pa.string())
     )
+    seen = seen.append_column("campaign_id", campaign)
+    return seen.filter(pc.less_equal(seen["day"], days(night)))
+
+
+def _among(column: pa.ChunkedArray, wanted: Sequence[object] | np.ndarray) -> pa.ChunkedArray:
+    """Which values of the column are wanted ones, as booleans; null is none."""
+    return pc.is_in(column, value_set=pa.array(wanted, column.type))
+
+
+def _frame(seen: pa.Table) -> pd.DataFrame:
+    """One row an account and night, in that order; of two campaigns the first by name."""
     frame = pd.DataFrame(
         {
-            "account_id": presence["account_id"].to_numpy(),
-            "day": presence["date"].cast(pa.date32()).cast(pa.int32()).to_numpy(),
-            "campaign_id": campaign.to_numpy(dtype=object, na_value=None),
+            "account_id": seen["account_id"].to_numpy(),
+            "day": seen["day"].to_numpy().astype(np.int64),
+            "campaign_id": seen["campaign_id"].to_pandas().to_numpy(dtype=object, na_value=None),
         }
     )
-    frame["day"] = frame["day"].astype(np.int64)
-    frame = frame[frame["day"] <= days(night)].sort_values(
-        ["account_id", "day", "campaign_id"], kind="stable"
-    )
+    frame = frame.sort_values(["account_id", "day", "campaign_id"], kind="stable")
     return frame.drop_duplicates(["account_id", "day"]).reset_index(drop=True)
 
 
@@ -309,26 +324,23 @@ def _labelled_weights(rows: pd.DataFrame, sampling: Sampling) -> pd.Series:
 
 
 def _unlabelled_rows(
-    seen: pd.DataFrame,
-    resolved: pd.DataFrame,
-    labelled: pd.DataFrame,
-    night: date,
-    sampling: Sampling,
+    seen: pa.Table, labelled: pd.DataFrame, night: date, sampling: Sampling
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """One night each of a fixed sample of unlabelled accounts."""
+    """One night each of a fixed sample of unlabelled accounts, of which `seen` has all nights."""
     guilty = labelled[labelled["label"] != BENIGN]["campaign_id"].dropna().unique()
-    tied = seen[seen["campaign_id"].isin(guilty)]["account_id"].unique()
-    rest = seen[~seen["account_id"].isin(resolved["account_id"])]
-    suspects = rest["account_id"].isin(tied)
-    counts = {"tied_to_labelled_campaign": int(rest[suspects]["account_id"].nunique())}
-    rest = rest[~suspects]
-    accounts = rest["account_id"].nunique()
+    tied = seen.filter(_among(seen["campaign_id"], guilty))["account_id"].unique()
+    counts = {"tied_to_labelled_campaign": len(tied)}
+    rest = seen.filter(pc.invert(_among(seen["account_id"], tied)))
+    names = rest["account_id"].unique()
+    accounts = len(names)
     share = min(1.0, sampling.unlabelled_accounts / max(accounts, 1))
-    drawn = rest[lots(rest["account_id"].to_numpy(dtype=object)) < share]
+    lucky = names.filter(pa.array(lots(names.to_numpy(zero_copy_only=False)) < share))
     # Windows fill up over a lake's first weeks. Were the unlabelled seen only on the last night,
     # a short history would look like guilt; so they are drawn from the nights of the evidence.
     nights = np.union1d(labelled["day"].unique(), [days(night)])
-    drawn = drawn[drawn["day"].isin(nights)].copy()
+    drawn = _frame(
+        rest.filter(pc.and_(_among(rest["account_id"], lucky), _among(rest["day"], nights)))
+    )
     drawn["lot"] = _mixed(_hashes(drawn["account_id"].to_numpy()), drawn["day"].to_numpy())
     drawn = drawn.sort_values(["account_id", "lot"], kind="stable").drop_duplicates("account_id")
     counts["unlabelled_accounts"] = accounts
