@@ -183,6 +183,16 @@ def _twice_on(made: Results, measured: Measured) -> str:
     return row(Results({}, runs=[*made.runs, *later]), "twice the day")
 
 
+def test_nights_of_many_sizes_say_what_a_doubling_takes() -> None:
+    made = results(
+        ("night", "Stillwatch", "day-8", 8000, 27.0, 27.0),  # <- three doublings, 27 times
+        ("night", "Stillwatch", "day-1", 1000, 1.0, 1.0),
+        ("night", "reading the landing", "day-1", 1000, 0.1, 0.1),
+    )
+    name = "twice the day, a doubling on average"
+    assert row(made, name) == f"| {name} | ≤ 2.1× | 3.00× | 3.00× | no | 1,000 to 8,000 requests |"
+
+
 def test_memory_of_a_smaller_day_answers_nothing() -> None:
     name = "peak memory of a night of 64 million requests and 1,000,000 accounts"
     small = results(("night", "Stillwatch", "day", 1000, 1.0, 1.0))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from tests.bench.cases import STILLWATCH
@@ -135,6 +137,20 @@ def _last_on_first(case: str) -> Callable[[Results], list[Found]]:
     return find
 
 
+def _doublings(results: Results) -> list[Found]:
+    """Between whole nights of two sizes, what one doubling of the requests takes on average."""
+    nights = [results.of("night", STILLWATCH, data) for data in _data_of(results, "night")]
+    nights.sort(key=lambda runs: runs[0].size)
+    found = []
+    for smaller, larger in pairwise(nights):
+        times = math.log2(larger[0].size / smaller[0].size)
+        whole = _ratio(larger, smaller)
+        where = f"{smaller[0].size:,} to {larger[0].size:,} {larger[0].unit}"
+        by_cpu = None if whole.by_cpu is None else whole.by_cpu ** (1 / times)
+        found.append(Found(whole.value ** (1 / times), where, by_cpu))
+    return found
+
+
 def _late_on_early(results: Results) -> list[Found]:
     runs = results.of("nights")
     if not runs:
@@ -201,6 +217,7 @@ WANTED: tuple[Wanted, ...] = (
     Wanted("groups against SciPy's components, same groups", 2.0, "×", "graph",
            _groups_on_scipy),
     Wanted("twice the day", 2.1, "×", "twice", _last_on_first("twice")),
+    Wanted("twice the day, a doubling on average", 2.1, "×", "night", _doublings),
     Wanted("a late night against an early one", 1.1, "×", "nights", _late_on_early),
     Wanted("one customer with 30 % of the requests", 1.2, "×", "one-customer",
            _last_on_first("one-customer")),
