@@ -9,6 +9,8 @@ worked through in parts, one after another. docs/scale.md has the arithmetic.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 #: What one task of a cluster should hold: quick to do again, and small beside an executor's
 #: memory when it is unpacked. infra/spark/spark-defaults.conf joins pieces up to the same size.
@@ -30,6 +32,9 @@ GROUPED_REQUESTS = 12_000_000
 GROUPED_ROWS = 4_000_000
 #: Parts that rows are split into at most: each has a writer with a row group of its own.
 MOST_PARTS = 128
+#: Memory from which on a night is worked through in parts of the two sizes above; with less of it,
+#: parts are smaller and more, so that the night goes through files instead of ending.
+PLENTY_BYTES = 16 * 2**30
 #: Files of a table that Spark on one machine is given by name, at most: it looks at each of them.
 MOST_FILES = 1_000
 #: Of the machine's memory, what Spark's Java may use on one machine: the rest is Python's, which
@@ -39,10 +44,42 @@ DRIVER_SHARE = 4
 LEAST_DRIVER_GIB, MOST_DRIVER_GIB = 2, 31
 
 
+def memory_bytes() -> int:
+    """Memory that this process may use: the machine's, or less where a control group says so."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return min([machine, *group_limits()])
+
+
+def group_limits(
+    groups: Path = Path("/proc/self/cgroup"), mounted: Path = Path("/sys/fs/cgroup")
+) -> Iterator[int]:
+    """Limits of memory, in bytes, of the control groups that this process is in (cgroups(7)), of
+    both versions: a container's, a pod's, a service's."""
+    lines = groups.read_text().splitlines() if groups.exists() else []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            root, name = mounted, "memory.max"
+        elif "memory" in controllers.split(","):
+            root, name = mounted / "memory", "memory.limit_in_bytes"
+        else:
+            continue
+        # Inside a container the path may be the host's, which is not there; the root is its own.
+        own = root / path.strip("/")
+        for folder in {own, *own.parents, root}:
+            limit = folder / name
+            if (
+                folder.is_relative_to(root)
+                and limit.exists()
+                and limit.read_text().strip() != "max"
+            ):
+                yield int(limit.read_text())
+
+
 def driver_memory() -> str:
-    """Spark's heap on one machine, in its own words: a share of the machine's memory."""
-    there = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**30
-    return f"{min(MOST_DRIVER_GIB, max(LEAST_DRIVER_GIB, there // DRIVER_SHARE))}g"
+    """Spark's heap on one machine, in its own words: a share of its memory."""
+    share = memory_bytes() // 2**30 // DRIVER_SHARE
+    return f"{min(MOST_DRIVER_GIB, max(LEAST_DRIVER_GIB, share))}g"
 
 
 def shuffle_pieces(read_bytes: int) -> int:
@@ -64,9 +101,12 @@ def reading_tasks(units: int, landed_bytes: int, engine: str) -> int:
 
 
 def parts(rows: int, at_once: int, engine: str) -> int:
-    """Parts to work through so many rows in, one after another. A cluster needs one: its
-    pieces wait for each other, and spill."""
-    return max(1, min(MOST_PARTS, -(-rows // at_once))) if engine == "sail" else 1
+    """Parts to work through so many rows in, one after another: `at_once` of them, or fewer where
+    there is less memory. A cluster needs one part: its pieces wait for each other, and spill."""
+    if engine != "sail":
+        return 1
+    fit = max(1, at_once * min(memory_bytes(), PLENTY_BYTES) // PLENTY_BYTES)
+    return max(1, min(MOST_PARTS, -(-rows // fit)))
 
 
 def _cores() -> int:

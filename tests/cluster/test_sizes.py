@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -66,8 +67,39 @@ def test_stored_bytes_are_those_of_the_nights_asked_for(bare_lake, fill) -> None
 def test_sparks_heap_follows_from_the_machine(monkeypatch, gib, heap) -> None:
     pages = {"SC_PAGE_SIZE": 4096, "SC_PHYS_PAGES": gib * GIB // 4096}
     monkeypatch.setattr(os, "sysconf", pages.__getitem__)
+    monkeypatch.setattr(sizing, "group_limits", list)
     assert _spark_options(submitted=False)["spark.driver.memory"] == heap
     assert "spark.driver.memory" not in _spark_options(submitted=True)
+
+
+def test_a_container_has_the_memory_of_its_control_group(tmp_path: Path) -> None:
+    groups = tmp_path / "cgroup"
+
+    def limited(line: str, limits: dict[str, str]) -> list[int]:
+        groups.write_text(f"3:cpu:/elsewhere\n{line}\n")
+        for name, limit in limits.items():
+            at = tmp_path / "sys" / name
+            at.parent.mkdir(parents=True, exist_ok=True)
+            at.write_text(limit + "\n")
+        return sorted(sizing.group_limits(groups, tmp_path / "sys"))
+
+    # Version 2: a pod's limit, and a container's own below it.
+    assert limited("0::/pod/box", {"pod/memory.max": "900", "pod/box/memory.max": "max"}) == [900]
+    assert limited("0::/pod/box", {"pod/box/memory.max": "700"}) == [700, 900]
+    # Version 1, seen from inside: the path is the host's, the root is the container's own.
+    assert limited("4:memory:/docker/3f", {"memory/memory.limit_in_bytes": "800"}) == [800]
+    assert list(sizing.group_limits(tmp_path / "not there", tmp_path / "sys")) == []
+
+
+def test_parts_are_smaller_where_there_is_less_memory(monkeypatch) -> None:
+    def on(gib: int) -> list[int]:
+        monkeypatch.setattr(sizing, "memory_bytes", lambda: gib * GIB)
+        return [sizing.parts(rows, 4_000_000, "sail") for rows in (900_000, 4_000_000, 40_000_000)]
+
+    assert on(256) == on(16) == [1, 1, 10]
+    assert on(4) == [1, 4, 40]
+    assert sizing.parts(10**12, 4_000_000, "sail") == sizing.MOST_PARTS
+    assert sizing.parts(10**12, 4_000_000, "spark") == 1
 
 
 class Reader:
