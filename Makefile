@@ -47,7 +47,7 @@ bench: install ## how fast, beside others; BENCH='--requests ...' for other size
 	$(BIN)/python -m tests.bench --page docs/benchmarks.md $(BENCH)
 
 incident: install ## the reported case at full size, for hours; INCIDENT='--scale 0.1' for less
-	$(BIN)/python -m tests.bench.incident --out $(BUILD)/incident $(INCIDENT)
+	$(BIN)/python -m tests.bench.incident --out $(BUILD)/incident --page docs/incident.md $(INCIDENT)
 
 desk: install ## the morning desk on the demo's lake: decide on what the last night found
 	@$(BIN)/stillwatch desk --lake $(BUILD)/demo/lake --port 8765 --demo-user

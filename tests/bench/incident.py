@@ -33,6 +33,8 @@ from jobs.simulator.truth import write_truth
 from jobs.simulator.world import Tally, World, simulate_day
 from tests.bench.measure import resident, used
 from tests.bench.nights import table_sizes
+from tests.bench.pictures import draw_nights
+from tests.bench.report import fill_block, page_with_block
 
 START = dt.date(2026, 5, 1)
 DAYS = 45
@@ -254,11 +256,23 @@ def _percent(share: float | None) -> str:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--scale", type=click.FloatRange(0.001, 10.0), default=1.0, show_default=True)
 @click.option("--days", type=click.IntRange(2), default=DAYS, show_default=True)
-def incident(out: Path, scale: float, days: int) -> None:
+@click.option("--page", "at", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="A page whose block is filled with what came of them.")  # fmt: skip
+def incident(out: Path, scale: float, days: int, at: Path | None) -> None:
     """Run the nights that are left and say what came of them."""
+    if at is not None:
+        page_with_block(at)  # before hours of work
     run(out.resolve(), scale, days)
     said = page(out.resolve())
     (out / "incident.md").write_text(said, encoding="utf-8")
+    nights = json.loads((out / "nights.json").read_text())["nights"]
+    draw_nights(nights, out / "incident.png")
+    if at is not None:
+        folder = at.with_suffix("")
+        folder.mkdir(exist_ok=True)
+        draw_nights(nights, folder / "nights.png")
+        (folder / "nights.json").write_text(json.dumps(nights, indent=1) + "\n")
+        fill_block(at, f"{said}\n![Nights]({folder.name}/nights.png)\n")
     click.echo(said)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -14,7 +15,6 @@ from tests.bench.results import Results, Run, cpu, seconds
 #: Okabe and Ito's palette, told apart by colour-blind readers.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8A8A8A", "#000000",
             "#F0E442", "#999933")  # fmt: skip
-_MB = 1e6
 
 
 def draw(results: Results, folder: Path) -> dict[str, str]:
@@ -27,12 +27,21 @@ def draw(results: Results, folder: Path) -> dict[str, str]:
         runs = results.of(case)
         if not runs:
             continue
-        figure = picture(runs)
-        FigureCanvasAgg(figure)
-        # No software version and no date inside: the same figures give the same bytes.
-        figure.savefig(folder / f"{case}.png", dpi=100, metadata={"Software": None})
+        _save(picture(runs), folder / f"{case}.png")
         drawn[case] = f"{case}.png"
     return drawn
+
+
+def draw_nights(nights: Sequence[dict[str, Any]], file: Path) -> None:
+    """Write a picture of nights one after another: each with `steps` (seconds by name) and
+    `tables` (bytes by name)."""
+    _save(_by_night([n["steps"] for n in nights], [n["tables"] for n in nights], 1e9, "GB"), file)
+
+
+def _save(figure: Figure, file: Path) -> None:
+    FigureCanvasAgg(figure)
+    # No software version and no date inside: the same figures give the same bytes.
+    figure.savefig(file, dpi=100, metadata={"Software": None})
 
 
 def _arms(runs: Sequence[Run]) -> list[str]:
@@ -111,21 +120,29 @@ def _groups(runs: Sequence[Run]) -> Figure:
 
 
 def _nights(runs: Sequence[Run]) -> Figure:
-    """Seconds of each step by night, and what the lake takes up."""
     nights = runs[-1].measured.result["nights"]
-    numbers = range(1, len(nights) + 1)
+    sizes = [
+        {name: size["with_history"] for name, size in night["tables"].items()} for night in nights
+    ]
+    return _by_night([night["steps"] for night in nights], sizes, 1e6, "MB with history")
+
+
+def _by_night(
+    steps: Sequence[dict[str, float]], tables: Sequence[dict[str, int]], unit: float, label: str
+) -> Figure:
+    """Seconds of each step by night, and what the lake takes up."""
+    numbers = range(1, len(steps) + 1)
     figure = Figure(figsize=(8, 5), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    steps = list(nights[0]["steps"])
-    upper.stackplot(numbers, [[night["steps"][step] for night in nights] for step in steps],
-                    labels=steps, colors=_COLOURS)  # fmt: skip
+    names = list(steps[0])
+    upper.stackplot(numbers, [[night.get(step, 0) for night in steps] for step in names],
+                    labels=names, colors=_COLOURS)  # fmt: skip
     upper.set(ylabel="seconds", title="Seconds by night and step")
     upper.legend(fontsize=7, ncols=1, loc="center left", bbox_to_anchor=(1, 0.5))
-    last = nights[-1]["tables"]
-    largest = sorted(last, key=lambda name: -last[name]["with_history"])[:7]
+    largest = sorted(tables[-1], key=lambda name: -tables[-1][name])[:7]
     for place, name in enumerate(largest):
-        sizes = [night["tables"].get(name, {}).get("with_history", 0) / _MB for night in nights]
+        sizes = [night.get(name, 0) / unit for night in tables]
         lower.plot(numbers, sizes, label=name, color=_COLOURS[place])
-    lower.set(xlabel="night", ylabel="MB with history", title="The largest tables")
+    lower.set(xlabel="night", ylabel=label, title="The largest tables")
     lower.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure

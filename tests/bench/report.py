@@ -24,15 +24,23 @@ def write(results: Results, out: Path, page: Path | None = None) -> None:
     (out / "report.md").write_text("# Benchmarks\n\n" + body(results, drawn), encoding="utf-8")
     if page is None:
         return
-    text = page_with_block(page)
     beside = page.with_suffix("")
     beside.mkdir(exist_ok=True)
     pictures.draw(results, beside)
     results.write(beside / "report.json")
     shown = {name: f"{beside.name}/{file}" for name, file in drawn.items()}
+    fill_block(page, body(results, shown))
+
+
+def fill_block(page: Path, said: str) -> None:
+    """Write what was found into the page's block, in the place of what stood there.
+
+    Raises:
+        ValueError: it has no block for the report.
+    """
+    text = page_with_block(page)
     before, after = text.split(BEGIN)[0], text.split(END)[1]
-    filled = f"{before}{BEGIN}\n\n{body(results, shown)}\n{END}{after}"
-    page.write_text(filled, encoding="utf-8")
+    page.write_text(f"{before}{BEGIN}\n\n{said}\n{END}{after}", encoding="utf-8")
 
 
 def page_with_block(page: Path) -> str:

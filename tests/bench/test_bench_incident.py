@@ -9,6 +9,7 @@ import click
 import pytest
 
 from tests.bench import incident
+from tests.bench.report import BEGIN, END
 
 SCALE, DAYS = 0.004, 2
 
@@ -39,8 +40,15 @@ def test_a_replay_stops_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not list((tmp_path / "landing" / "requests").iterdir())
     expected = (incident.HONEST_REQUESTS / 45 + incident.DISTILLERS * incident.A_DAY) * SCALE
     assert done[1]["requests"] == pytest.approx(expected, rel=0.25)
-    said = incident.page(tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text(f"Before.\n\n{BEGIN}\nan earlier run\n{END}\n")
+    options = ["--out", tmp_path, "--scale", SCALE, "--days", DAYS, "--page", page]
+    incident.incident([str(word) for word in options], standalone_mode=False)
+    said = page.read_text()
+    assert said.startswith("Before.") and "an earlier run" not in said
     assert "D00-hydra_proxies" in said
     assert f"{sum(night['requests'] for night in done):,} requests" in said
+    assert (tmp_path / "page" / "nights.png").stat().st_size > 10_000
+    assert json.loads((tmp_path / "page" / "nights.json").read_text()) == done
     with pytest.raises(click.ClickException, match=r"at scale 0\.004"):
         incident.run(tmp_path, 0.1, DAYS)
