@@ -22,7 +22,7 @@ from tests.bench.results import Results
 
 #: Whose versions decide the figures.
 _PACKAGES = ("pysail", "pyspark", "delta-spark", "deltalake", "pyarrow", "duckdb", "polars",
-             "datasketch", "rensa", "networkx", "scipy", "numpy")  # fmt: skip
+             "datasketch", "rensa", "networkx", "scipy", "numpy", "numba")  # fmt: skip
 Execute = Callable[[str, Path, Mapping[str, Any]], Measured]
 
 
