@@ -23,6 +23,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
 
 from jobs.catalog.sketch import MARKERS, SCRIPTS, SIGNATURE_SIZE
+from jobs.ingest.buffers import bytes_of, texts_of
 from jobs.ingest.phrases import Automaton, automaton, branches
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def sketches(texts: pa.Array, seed: int) -> pa.Array:
     from jobs.ingest import cutting
     from jobs.ingest.hashing import FIRST_SEED, hash_of_number
 
-    data, offsets = _bytes_of(texts)
+    data, offsets = bytes_of(texts)
     ends, plain = cutting.fronts(data, offsets)
     lowered = np.zeros(0, np.uint8)
     if not plain.all():
@@ -96,28 +97,11 @@ def sketches(texts: pa.Array, seed: int) -> pa.Array:
     columns = [
         scripts,
         pa.array(_markers(fronts, phrases), mask=missing),
-        *(_text_of_hex(digits, wordless) for digits in keys),
+        *(texts_of(digits, wordless) for digits in keys),
         _lists(signatures, kept),
         pa.array(buckets, mask=wordless),
     ]
     return pa.StructArray.from_arrays(columns, fields=list(_SKETCH))
-
-
-def _bytes_of(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    if not pa.types.is_string(texts.type):
-        texts = texts.cast(pa.string())
-    _, offsets, data = texts.buffers()
-    bounds = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4)
-    return np.frombuffer(data or b"", np.uint8), bounds.astype(np.int64)
-
-
-def _text_of_hex(digits: NDArray[np.uint8], missing: NDArray[np.bool_]) -> pa.Array:
-    """Rows of digits as texts, null where `missing`."""
-    bounds = np.arange(len(digits) + 1, dtype=np.int32) * np.int32(digits.shape[1])
-    bitmap = np.packbits(~missing, bitorder="little")
-    return pa.StringArray.from_buffers(
-        len(digits), pa.py_buffer(bounds), pa.py_buffer(digits), pa.py_buffer(bitmap)
-    )
 
 
 def _lists(rows: NDArray[np.int64], kept: NDArray[np.int32]) -> pa.Array:
