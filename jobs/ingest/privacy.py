@@ -1,13 +1,12 @@
-"""Personal data into tokens, shapes and masks, in column expressions.
+"""Personal data into tokens, shapes and masks, in columns.
 
-Tokens are HMAC-SHA256 (RFC 2104, FIPS 198-1), cut to 128 bits (NIST SP 800-107, 5.1), with the
-kind of thing in the message so that equal texts of two kinds give unequal tokens.
+Tokens have the kind of thing in what is hashed, so that equal texts of two kinds give unequal
+tokens.
 """
 
 from __future__ import annotations
 
-import hashlib
-
+import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -16,23 +15,20 @@ from jobs.catalog.types import STRING
 from jobs.ingest.validation import GATEWAY_TOKEN, IPV4
 from jobs.platform.keys import TokenKey
 
-_BLOCK_BYTES = 64
-_TOKEN_DIGITS = 32
 MASK_CHARS = 400
 
 
 def token(key: TokenKey, kind: str, text: Column) -> Column:
     """HMAC-SHA256 of `kind:text` as 32 hexadecimal digits, null for null."""
-    # RFC 2104: a key longer than a block is hashed first; keys here are 32 bytes or more.
     secret = key.secret
-    if len(secret) > _BLOCK_BYTES:
-        secret = hashlib.sha256(secret).digest()
-    padded = secret.ljust(_BLOCK_BYTES, b"\0")
-    inner = F.lit(bytes(byte ^ 0x36 for byte in padded))
-    outer = F.lit(bytes(byte ^ 0x5C for byte in padded))
-    message = F.concat(F.lit(f"{kind}:"), text).cast("binary")
-    digest = F.unhex(F.sha2(F.concat(inner, message), 256))
-    return F.substring(F.sha2(F.concat(outer, digest), 256), 1, _TOKEN_DIGITS)
+
+    def tokens_of(texts: pa.Array) -> pa.Array:
+        from jobs.ingest.tokens import tokens
+
+        return tokens(texts, secret, kind)
+
+    made: Column = F.arrow_udf(tokens_of, "string")(text)  # type: ignore[call-overload]
+    return made
 
 
 def canonical_address(address: Column) -> Column:

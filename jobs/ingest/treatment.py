@@ -51,7 +51,7 @@ def treated(
         return records
     texts = ("prompt_text", "response_text")
     kept = [name for name, _ in named if settings.keep_text or name not in texts]
-    return sketching.with_sketch(records, kept, key.sketch_seed, settings.engine)
+    return sketching.with_sketch(records, kept, key.sketch_seed)
 
 
 def key_hash(source: Source) -> Column:

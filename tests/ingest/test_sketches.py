@@ -6,6 +6,8 @@ import random
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from jobs.catalog.sketch import (
     MARKERS,
@@ -14,7 +16,9 @@ from jobs.catalog.sketch import (
     SKETCH_CHARS,
     WORD_BUCKETS,
 )
-from jobs.ingest.sketching import marker_bits, with_sketch
+from jobs.ingest.sketching import sketches as batch_of_sketches
+from jobs.ingest.sketching import with_sketch
+from tests.ingest.sketch_by_columns import sketches_by_columns
 
 SEED = 7
 WORDS = [f"w{a}{b}" for a in "abcdefghijklmnop" for b in "abcdefghijklmnop"]
@@ -169,19 +173,57 @@ def test_what_is_asked_for_is_marked_in_several_languages(session):
     assert {name for name, _ in ASKED} == set(bits), "a marker without an example"
 
 
-def test_spark_finds_the_markers_that_sail_finds(session):
-    """Spark is given Arrow's search in place of its own: the same patterns, another engine."""
-    prompts = [
-        *(text for _, texts in ASKED for text in texts),
-        "a) one\u2028two b) three",
-        "",
-        "\n",
-        "plain talk",
-    ]
-    wanted = [row["prompt_markers"] for row in sketches(session, prompts)]
-    fronts = pa.array([*(text.lower()[:SKETCH_CHARS] for text in prompts), None])
-    assert marker_bits(fronts).to_pylist() == [*wanted, None]
-    assert len({*wanted}) > 5
+#: What prompts are put together from here: pieces of what is asked for, white space and digits in
+#: rows, letters whose small form is longer, shorter or depends on where they stand, four bytes.
+PIECES = st.one_of(
+    st.sampled_from([*(word for _, texts in ASKED for text in texts for word in text.split(" ")),
+                     *" \t\r\n\x0b\x000123", "  ", "\u00a0", "\u2028", "A)", "b)", "17", "٣",
+                     "İ", "Σ", "ΑΣ", "ẞ", "ǅ", "\u0345", "Kelvin", "日本", "\U0001f600",
+                     "\U00010400"]),
+    st.text(st.characters(max_codepoint=0x2FFF, exclude_categories=("Cs", "Cn")), max_size=8),
+)  # fmt: skip
+PROMPTS = st.one_of(
+    st.none(),
+    st.builds(
+        lambda joint, pieces, times: joint.join(pieces * times),
+        st.sampled_from(["", " "]), st.lists(PIECES, max_size=8),
+        st.sampled_from([1, 1, 1, 40]),  # longer than a front
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    prompts=st.lists(PROMPTS, min_size=10, max_size=30),
+    seed=st.integers(-(2**63), 2**63 - 1),
+)
+def test_a_sketch_is_what_column_expressions_make_of_the_prompt(session, prompts, seed):
+    frame = session.createDataFrame([*enumerate(prompts)], "n int, prompt_text string")
+    wanted = sketches_by_columns(frame, seed)
+    for prompt, found, expected in zip(prompts, sketches(session, prompts, seed), wanted,
+                                       strict=True):  # fmt: skip
+        assert {name: found[name] for name in expected} == expected, prompt
+
+
+def test_a_front_ends_with_its_last_character(session):
+    """Where characters have one to four bytes, and a capital is longer in its small form."""
+    for letter in ("a", "é", "推", "\U0001f600", "İ"):
+        prompts = [letter * (SKETCH_CHARS + more) for more in (-1, 0, 1)] + [
+            letter * SKETCH_CHARS + " tail"
+        ]
+        short, full, longer, other = sketches(session, prompts)
+        assert full["prompt_key"] == longer["prompt_key"] == other["prompt_key"]
+        assert short["prompt_key"] != full["prompt_key"]
+
+
+def test_batches_that_are_slices_and_other_kinds_of_text():
+    texts = [None, "one two three", "", "Überall 12 Σ", "plain talk", None]
+    whole = pa.array(texts)
+    wanted = batch_of_sketches(whole, SEED).to_pylist()
+    assert batch_of_sketches(whole.slice(1, 4), SEED).to_pylist() == wanted[1:5]
+    assert batch_of_sketches(whole.cast(pa.large_string()), SEED).to_pylist() == wanted
+    assert batch_of_sketches(whole.cast(pa.string_view()), SEED).to_pylist() == wanted
+    assert batch_of_sketches(whole.slice(0, 0), SEED).to_pylist() == []
 
 
 def test_plain_talk_is_not_marked(session):
