@@ -26,10 +26,10 @@ TASKS_PER_CORE = 2
 #: Requests that the engine in this process groups at once: some 200 bytes each, and up to as much
 #: again that its allocator keeps from the part before.
 GROUPED_REQUESTS = 12_000_000
-#: Rows of a window's tokens or templates that it groups at once: some 250 bytes each.
-GROUPED_ROWS = 4_000_000
-#: Parts that rows are split into at most: each has a writer with a row group of its own.
-MOST_PARTS = 128
+#: Rows of a window's tokens that are counted at once, by each core: some 100 bytes each.
+COUNTED_ROWS = 16_000_000
+#: Rows of a night's tokens that are put in order at once: some 100 bytes each.
+ORDERED_ROWS = 4_000_000
 #: Files of a table that Spark on one machine is given by name, at most: it looks at each of them.
 MOST_FILES = 1_000
 #: Of the machine's memory, what Spark's Java may use on one machine: the rest is Python's, which
@@ -66,7 +66,12 @@ def reading_tasks(units: int, landed_bytes: int, engine: str) -> int:
 def parts(rows: int, at_once: int, engine: str) -> int:
     """Parts to work through so many rows in, one after another. A cluster needs one: its
     pieces wait for each other, and spill."""
-    return max(1, min(MOST_PARTS, -(-rows // at_once))) if engine == "sail" else 1
+    return max(1, -(-rows // at_once)) if engine == "sail" else 1
+
+
+def counting_tasks(units: int, engine: str) -> int:
+    """Tasks to count a window in: as many as have a core here, where all of them run at once."""
+    return min(units, _cores()) if engine == "sail" else units
 
 
 def _cores() -> int:
