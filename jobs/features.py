@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection
-from functools import reduce
+from collections.abc import Collection, Iterator
+from functools import partial
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -25,26 +25,23 @@ from jobs.catalog.measures import (
     INDICATORS,
     LONGEST_WINDOW,
     MEASURES,
+    TEMPLATE,
     WINDOWS,
-    still_remembered,
 )
-from jobs.platform.parts import Parts
-from jobs.platform.sizing import GROUPED_ROWS, parts
+from jobs.platform.sizing import counting_tasks
 
 if TYPE_CHECKING:
+    from jobs.carriers.reading import Window
     from jobs.platform.lake import Lake
 
-#: A shared token counts as an account's own when this share of its requests carries it, so that
-#: one request through a friend's network makes nobody a neighbour.
-OWN_SHARE = 0.25
 #: A template that more accounts use than this is a common phrase.
 COMMON_TEMPLATE_ACCOUNTS = 1_000
-#: How an account's figures of several parts make one.
-_MERGED = {"tokens": F.sum, "fan": F.min, "share": F.sum}
-_TEMPLATE_MERGED = {
-    "template_count": F.sum, "template_top": F.max, "template_prompts": F.sum,
-    "template_shared": F.sum, "template_fan": F.min,
+#: What TEMPLATE_STATISTICS are among the figures that are counted.
+_TEMPLATE_FIGURES = {
+    "template_count": "tokens", "template_top": "top", "template_prompts": "prompts",
+    "template_shared": "some", "template_fan": "some_fan",
 }  # fmt: skip
+_KINDS = (*(i.kind for i in INDICATORS if i.origin == "requests"), TEMPLATE)
 #: Names that the features' SQL reads, and `evaluated` itself. Each further aggregate costs an
 #: engine milliseconds to plan, on the smallest day as on the largest.
 READ_NAMES = frozenset(
@@ -54,30 +51,20 @@ READ_NAMES = frozenset(
 
 def run(lake: Lake, date: dt.date) -> None:
     first = date - dt.timedelta(days=LONGEST_WINDOW - 1)
-    shared_first = date - dt.timedelta(days=max(FEATURE_WINDOWS) - 1)
     daily = lake.read("account_daily", first, date)
-    indicators = lake.read("account_indicators", shared_first, date)
-    templates = lake.read("account_templates", shared_first, date)
     accounts = lake.night("accounts", date)
     members = lake.night("campaign_members", date)
     campaigns = lake.night("campaigns", date)
-    tokens, phrases = (
-        parts(lake.count(name, date, shared_first), GROUPED_ROWS, lake.settings.engine)
-        for name in ("account_indicators", "account_templates")
+    wide = (
+        windows(daily, date, READ_NAMES)
+        .withColumn("account", F.xxhash64("account_id"))
+        .join(used(lake, date), "account", "left")
+        .join(account_record(accounts), "account_id", "left")
+        .join(campaign_of(campaigns, members), "account_id", "left")
+        .withColumn("date", F.lit(date))
     )
-    with Parts(lake, "features") as staged:
-        wide = reduce(
-            lambda left, right: left.join(right, "account_id", "left"),
-            (
-                windows(daily, date, READ_NAMES),
-                shared(indicators, date, staged, tokens),
-                shared_templates(templates, date, staged, phrases),
-                account_record(accounts),
-                campaign_of(campaigns, members),
-            ),
-        ).withColumn("date", F.lit(date))
-        made = evaluated(wide, unavailable_columns(lake, date))
-        lake.write_night("account_features", date, made)
+    made = evaluated(wide, unavailable_columns(lake, date))
+    lake.write_night("account_features", date, made)
 
 
 def unavailable_columns(lake: Lake, date: dt.date) -> frozenset[str]:
@@ -119,146 +106,58 @@ def windows(daily: DataFrame, date: dt.date, wanted: Collection[str] | None = No
     )
 
 
-def shared(indicators: DataFrame, date: dt.date, staged: Parts, number: int = 1) -> DataFrame:
+def used(lake: Lake, date: dt.date) -> DataFrame:
     """For each kind and window: tokens used, requests on shared tokens, and the fewest accounts
-    on a token that carries OWN_SHARE of the account's requests of that kind.
+    on a token that is the account's own (`jobs.carriers.counting.OWN_SHARE`); and
+    TEMPLATE_STATISTICS. A row for each `account`, by its hash.
 
-    All accounts of a token are in one part of `number`, and what an account has in each part
-    merges.
+    A kind is counted by one task, which reads the window's rows of it where they lie.
     """
-    indicators = indicators.where(still_remembered(date))
-    # Tokens by number: half the memory of their texts, and among a hundred million of them two
-    # share a number on one night in thousands.
-    numbered = indicators.select(
-        "account_id", "kind", "date", "requests", F.xxhash64("token").alias("token")
+    # Late, with what is compiled: a command that counts nothing need not load it.
+    from jobs.carriers.figures import FIGURES
+    from jobs.carriers.reading import window_of
+
+    window = window_of(lake, date, max(FEATURE_WINDOWS))
+    groups = window.together(_KINDS)
+    tasks = counting_tasks(len(groups), lake.settings.engine)
+    schema = f"account long, kind string, {', '.join(f'{name} long' for name in FIGURES)}"
+    by_kind = (
+        lake.session.createDataFrame([(list(kinds),) for kinds in groups], "kinds array<string>")
+        .repartition(tasks)
+        .mapInArrow(partial(_counted, window, COMMON_TEMPLATE_ACCOUNTS), schema)
     )
-    totals = (
-        indicators.groupBy("account_id", "kind")
-        .agg(*_requests(date))
-        .withColumnsRenamed({f"requests_{days}d": f"total_{days}d" for days in FEATURE_WINDOWS})
-    )
-    if number > 1:
-        totals = staged.filed("totals", totals)
-    by_kind = staged.gathered(
-        "kinds",
-        [_by_kind(p, totals, date) for p in staged.split("tokens", numbered, "token", number)],
-    )
+
+    def of(kind: str, name: str) -> Column:
+        return F.max(F.when(F.col("kind") == kind, F.col(name)))
+
     columns = []
     for indicator in INDICATORS:
         if indicator.origin != "requests":
             continue
         for days, figure in product(indicator.windows, ("tokens", "fan", "share")):
-            name = f"{figure}_{days}d"
-            value = _MERGED[figure](F.when(F.col("kind") == indicator.kind, F.col(name)))
+            value = of(indicator.kind, f"{figure}_{days}d")
             if figure == "tokens":
                 value = F.coalesce(value, F.lit(0))
-            columns.append(value.alias(f"{indicator.kind}_{name}"))
-    return by_kind.groupBy("account_id").agg(*columns)
+            columns.append(value.alias(f"{indicator.kind}_{figure}_{days}d"))
+    for days, (name, _) in product(FEATURE_WINDOWS, TEMPLATE_STATISTICS):
+        value = of(TEMPLATE, f"{_TEMPLATE_FIGURES[name]}_{days}d")
+        columns.append(value.alias(f"{name}_{days}d"))
+    return by_kind.groupBy("account").agg(*columns)
 
 
-def _requests(date: dt.date) -> list[Column]:
-    return [
-        F.coalesce(F.sum(F.when(_within(days, date), F.col("requests"))), F.lit(0)).alias(
-            f"requests_{days}d"
-        )
-        for days in FEATURE_WINDOWS
-    ]
+def _counted(
+    window: Window, common: int, batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    """Figures of each account, of the kinds named."""
+    from jobs.carriers.figures import FIGURES, figures_of
 
-
-def _by_kind(numbered: DataFrame, totals: DataFrame, date: dt.date) -> DataFrame:
-    """Six figures for each account and kind, of few rows, before there is a column for each."""
-    used = numbered.groupBy("account_id", "kind", "token").agg(*_requests(date))
-    spread = _spread(used, ["kind", "token"])
-    known = used.join(spread, ["kind", "token"], "left").join(
-        totals, ["account_id", "kind"], "inner"
-    )
-    figures: dict[str, Column] = {}
-    for days in FEATURE_WINDOWS:
-        there = F.col(f"requests_{days}d") > 0
-        fan = _fan(days)
-        own = F.col(f"requests_{days}d") >= OWN_SHARE * F.col(f"total_{days}d")
-        figures |= {
-            f"tokens_{days}d": F.count(F.when(there, F.lit(1))),
-            f"fan_{days}d": F.min(F.when(there & own, fan)),
-            f"share_{days}d": F.sum(
-                F.when(there & (fan > 1), F.col(f"requests_{days}d")).when(there, 0)
-            ),
-        }
-    return known.groupBy("account_id", "kind").agg(
-        *(figure.alias(name) for name, figure in figures.items())
-    )
-
-
-def _spread(used: DataFrame, keys: list[str]) -> DataFrame:
-    """Accounts that used each thing, `fan_<days>d`, where more than one did.
-
-    Most things are one account's own: without them the join's other side is a small one.
-    """
-    counted = used.groupBy(*keys).agg(
-        *(
-            F.count(F.when(F.col(f"requests_{days}d") > 0, F.lit(1))).alias(f"fan_{days}d")
-            for days in FEATURE_WINDOWS
-        )
-    )
-    return counted.where(F.col(f"fan_{max(FEATURE_WINDOWS)}d") > 1)
-
-
-def _fan(days: int) -> Column:
-    """Accounts on a thing that this account used: itself at least."""
-    return F.coalesce(F.col(f"fan_{days}d"), F.lit(1))
-
-
-def shared_templates(
-    templates: DataFrame, date: dt.date, staged: Parts, number: int = 1
-) -> DataFrame:
-    """TEMPLATE_STATISTICS of each account over each window; parts are as those of `shared`."""
-    numbered = templates.select(
-        "account_id", "date", "requests", "prompts",
-        F.xxhash64("template_key").alias("template_key"),
-    )  # fmt: skip
-    made = [
-        _of_templates(p, date) for p in staged.split("templates", numbered, "template_key", number)
-    ]
-    if number == 1:
-        return made[0]
-    names = {name: _TEMPLATE_MERGED[name.rsplit("_", 1)[0]] for name in made[0].columns[1:]}
-    return (
-        staged.gathered("used", made)
-        .groupBy("account_id")
-        .agg(*(merged(name).alias(name) for name, merged in names.items()))
-    )
-
-
-def _of_templates(numbered: DataFrame, date: dt.date) -> DataFrame:
-    used = numbered.groupBy("account_id", "template_key").agg(
-        *(
-            F.coalesce(F.sum(F.when(_within(days, date), F.col(name))), F.lit(0)).alias(
-                f"{name}_{days}d"
-            )
-            for days in FEATURE_WINDOWS
-            for name in ("requests", "prompts")
-        )
-    )
-    known = used.join(_spread(used, ["template_key"]), "template_key", "left")
-    aggregates: dict[str, Column] = {}
-    for days in FEATURE_WINDOWS:
-        requests, fan = F.col(f"requests_{days}d"), _fan(days)
-        shared_by_some = (requests > 0) & fan.between(2, COMMON_TEMPLATE_ACCOUNTS)
-        aggregates |= {
-            f"template_count_{days}d": F.count(F.when(requests > 0, F.lit(1))),
-            f"template_top_{days}d": F.max(requests),
-            f"template_prompts_{days}d": F.sum(f"prompts_{days}d"),
-            f"template_shared_{days}d": F.sum(F.when(shared_by_some, requests).otherwise(0)),
-            f"template_fan_{days}d": F.min(F.when(shared_by_some, fan)),
-        }
-    missing = {name for name, _ in TEMPLATE_STATISTICS} - {
-        name.rsplit("_", 1)[0] for name in aggregates
-    }
-    if missing:
-        raise KeyError(f"declared and not computed: {sorted(missing)}")
-    return known.groupBy("account_id").agg(
-        *(column.alias(name) for name, column in aggregates.items())
-    )
+    for batch in batches:
+        for kinds in batch["kinds"].to_pylist():
+            for kind, accounts, figures in figures_of(window, tuple(kinds), common):
+                named = pa.repeat(pa.scalar(kind), len(accounts))
+                yield pa.RecordBatch.from_arrays(
+                    [pa.array(accounts), named, *figures], ["account", "kind", *FIGURES]
+                )
 
 
 def account_record(accounts: DataFrame) -> DataFrame:

@@ -2,22 +2,27 @@
 
 Reads the day's `requests` once for each grain and writes `account_daily`, `account_indicators`
 and `account_templates`: aggregates that merge into any window, so that no later step and no later
-night reads requests again.
+night reads requests again. What windows read back of the last two is written once more as
+`account_tokens`: numbers in an order that makes them cheap to read.
 Harm if late: windows lack a day; campaigns and scores of the night can't be made.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from functools import reduce
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.catalog.measures import INDICATORS, MEASURES, Indicator
+from jobs.catalog.measures import FEATURE_WINDOWS, INDICATORS, MEASURES, TEMPLATE, Indicator
 from jobs.platform.parts import Parts, part_of
-from jobs.platform.sizing import GROUPED_REQUESTS, parts
+from jobs.platform.sizing import GROUPED_REQUESTS, ORDERED_ROWS, fitting, parts
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
@@ -35,6 +40,22 @@ def run(lake: Lake, date: dt.date) -> None:
                 for part in range(number)
             ]
             lake.write_night(name, date, staged.gathered(name, frames))
+    for night in [*_without_tokens(lake, date), date]:
+        write_tokens(lake, night)
+
+
+def write_tokens(lake: Lake, date: dt.date) -> None:
+    """Write the night's `account_tokens` from its indicators and templates."""
+    indicators, templates = (lake.night(name, date) for name, _ in _IN_PARTS)
+    rows = sum(lake.count(name, date) for name, _ in _IN_PARTS)
+    lake.write_night("account_tokens", date, account_tokens(indicators, templates, rows))
+
+
+def _without_tokens(lake: Lake, date: dt.date) -> list[dt.date]:
+    """Earlier nights of the window that were rolled up before `account_tokens` was declared."""
+    first = date - dt.timedelta(days=max(FEATURE_WINDOWS) - 1)
+    there = {night for name, _ in _IN_PARTS for night in lake.nights(name)}
+    return sorted(n for n in there - set(lake.nights("account_tokens")) if first <= n < date)
 
 
 def _of_part(requests: DataFrame, part: int, number: int) -> DataFrame:
@@ -110,6 +131,55 @@ def account_templates(requests: DataFrame) -> DataFrame:
         F.min("first_event").alias("first_event"),
         F.max("last_event").alias("last_event"),
     )
+
+
+def account_tokens(indicators: DataFrame, templates: DataFrame, rows: int) -> DataFrame:
+    """Both as numbers, some ORDERED_ROWS at a time in order of kind and token.
+
+    `rows` is how many there are.
+    """
+    numbers = indicators.select(
+        "kind",
+        F.xxhash64("token").alias("token"),
+        F.xxhash64("account_id").alias("account"),
+        "requests",
+        F.lit(0).cast("long").alias("prompts"),
+    ).unionByName(
+        templates.select(
+            F.lit(TEMPLATE).alias("kind"),
+            F.xxhash64("template_key").alias("token"),
+            F.xxhash64("account_id").alias("account"),
+            "requests",
+            "prompts",
+        )
+    )
+    tasks = max(1, rows // fitting(ORDERED_ROWS))
+    return numbers.coalesce(tasks).mapInArrow(
+        in_order, "kind string, token long, account long, requests long, prompts long"
+    )
+
+
+def in_order(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Rows in order of kind and token, ORDERED_ROWS at a time."""
+    at_once = fitting(ORDERED_ROWS)
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(some.num_rows for some in held) >= at_once:
+            yield from _sorted(held)
+            held = []
+    yield from _sorted(held)
+
+
+def _sorted(batches: list[pa.RecordBatch]) -> list[pa.RecordBatch]:
+    if not batches:
+        return []
+    table = pa.Table.from_batches(batches).combine_chunks()
+    kinds = table["kind"].combine_chunks().dictionary_encode()
+    kind = pc.rank(kinds.dictionary).to_numpy()[kinds.indices.to_numpy()]
+    order = np.lexsort((table["token"].to_numpy(), kind))
+    batched: list[pa.RecordBatch] = table.take(pa.array(order)).to_batches()
+    return batched
 
 
 #: Tables whose groups are many for each account. `account_daily` has one: it is never too large.

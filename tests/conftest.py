@@ -134,9 +134,18 @@ def rows_of(name: str, date: dt.date, rows: Sequence[dict[str, Any]]) -> pa.Tabl
 
 @pytest.fixture
 def fill() -> Callable[..., int]:
-    """`fill(lake, "accounts", date, [{"account_id": "a1"}])` writes one night of a table."""
+    """`fill(lake, "accounts", date, [{"account_id": "a1"}])` writes one night of a table.
+
+    What windows read back of indicators and templates follows, as in `rollup`, on a lake with an
+    engine.
+    """
 
     def write(lake: Lake, name: str, date: dt.date, rows: Sequence[dict[str, Any]]) -> int:
-        return lake.replace_night(name, date, rows_of(name, date, rows))
+        written = lake.replace_night(name, date, rows_of(name, date, rows))
+        if lake.has_engine and name in ("account_indicators", "account_templates"):
+            from jobs.rollup import write_tokens
+
+            write_tokens(lake, date)
+        return written
 
     return write

@@ -1,17 +1,18 @@
 """What the accounts of a window share and did, as arrays: the engine queries of the step, but for
 one of keys (`jobs.campaigns.corpora`).
 
-The engine reduces the window to rows that are linear in accounts: a row for each token that an
-account shares with another, a row of sums for each account. Tokens and accounts travel as 64-bit
-hashes (equal on both engines), which keeps 100,000 accounts within a few hundred megabytes.
+The engine reduces the window's days to a row of sums for each account. Who carries which token is
+counted here, from rows of numbers (`jobs.carriers`): tokens and accounts are 64-bit hashes (equal
+on both engines), which keeps 100,000 accounts within a few hundred megabytes.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,15 +20,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy import sparse
 
-from jobs.catalog.measures import INDICATORS, INDICATORS_BY_KIND, WORDS, still_remembered
+from jobs.carriers.counting import Numbering, entries_of, rows_of_accounts
+from jobs.carriers.reading import Part, Rows, Window, window_of
+from jobs.catalog.measures import INDICATORS, INDICATORS_BY_KIND, TEMPLATE, WORDS
 from jobs.catalog.policy import CampaignPolicy
 from jobs.catalog.sketch import MARKERS
-from jobs.platform.parts import Parts
-from jobs.platform.sizing import GROUPED_ROWS, parts
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from jobs.platform.lake import Lake
 
 Ints = NDArray[np.int64]
@@ -35,11 +34,15 @@ Floats = NDArray[np.float64]
 
 #: Measures whose sums say how much of a spread lies between accounts; not whole numbers.
 LOGARITHMS: tuple[str, ...] = ("output_log", "output_log_squared")
-#: Prompt templates have a rollup of their own.
-TEMPLATE = "template"
 KINDS: tuple[str, ...] = (
     *(i.kind for i in INDICATORS if i.kind not in ("model", "organization")),
     TEMPLATE,
+)
+#: Parts of the window that are counted at a time: memory is theirs.
+_AT_ONCE = 2
+#: Those that `account_tokens` has rows of.
+_REQUESTED = tuple(
+    kind for kind in KINDS if kind == TEMPLATE or INDICATORS_BY_KIND[kind].origin == "requests"
 )
 HOURS = tuple(f"hour_{hour:02d}" for hour in range(24))
 #: Measures of `account_daily` whose sums describe a group.
@@ -109,13 +112,8 @@ def gather(lake: Lake, date: dt.date, policy: CampaignPolicy) -> Evidence:
     accounts = sums["account_id"].to_pylist()
     keys = sums["key"].to_numpy().astype(np.int64)
     hours, first_active, last_active = _hour_matrix(hourly, keys, first, policy.window_days)
-    rows = sum(
-        lake.count(name, date, first) for name in ("account_indicators", "account_templates")
-    )
-    number = parts(rows, GROUPED_ROWS, lake.settings.engine)
-    with Parts(lake, "campaigns") as staged:
-        carried = staged.split("carried", _carried(lake, first, date), "token", number)
-        matrices = _matrices(((_shared(part), _alone(part)) for part in carried), keys)
+    window = window_of(lake, date, policy.window_days)
+    matrices = _matrices(_counted(window, _signed_up(lake, date), Numbering(keys)), len(keys))
     return Evidence(
         date=date,
         accounts=accounts,
@@ -174,89 +172,29 @@ def _hourly(lake: Lake, first: dt.date, date: dt.date) -> pa.Table:
     )
 
 
-def _carried(lake: Lake, first: dt.date, date: dt.date) -> DataFrame:
-    """Rows of (kind, token, account, requests, prompts) from all three places tokens stand in."""
+def _signed_up(lake: Lake, date: dt.date) -> dict[str, Rows]:
+    """What accounts' own records say that they may share, one row of each kind an account."""
     from pyspark.sql import functions as F
 
-    def code(kind: str) -> int:
-        return KINDS.index(kind)
-
-    requested = [k for k in KINDS if k != TEMPLATE and INDICATORS_BY_KIND[k].origin == "requests"]
-    kind_code = F.lit(None).cast("int")
-    for kind in requested:
-        kind_code = F.when(F.col("kind") == kind, F.lit(code(kind))).otherwise(kind_code)
-    indicators = (
-        lake.read("account_indicators", first, date)
-        .where(F.col("kind").isin(requested))
-        .where(still_remembered(date))
+    kinds = {i.kind: F.expr(i.sql).cast("string") for i in INDICATORS
+             if i.origin == "accounts" and i.kind in KINDS}  # fmt: skip
+    held = (
+        lake.night("accounts", date)
         .select(
-            kind_code.alias("kind"),
-            F.xxhash64("token").alias("token"),
-            F.xxhash64("account_id").alias("key"),
-            "requests",
-            F.lit(0).cast("long").alias("prompts"),
+            F.xxhash64("account_id").alias("account"),
+            # The hash of nothing would be a token, too.
+            *(F.when(token.isNotNull(), F.xxhash64(token)).alias(kind)
+              for kind, token in kinds.items()),
         )
-    )
-    templates = lake.read("account_templates", first, date).select(
-        F.lit(code(TEMPLATE)).alias("kind"),
-        F.xxhash64("template_key").alias("token"),
-        F.xxhash64("account_id").alias("key"),
-        "requests",
-        "prompts",
-    )
-    declared = [i for i in INDICATORS if i.origin == "accounts" and i.kind in KINDS]
-    snapshot = lake.night("accounts", date)
-    tokens = [
-        F.struct(F.lit(code(i.kind)).alias("kind"), F.expr(i.sql).cast("string").alias("token"))
-        for i in declared
-    ]
-    key = F.xxhash64("account_id").alias("key")
-    signed_up = (
-        snapshot.select(key, F.explode(F.array(*tokens)).alias("t"))
-        .where(F.col("t.token").isNotNull())
-        .select(
-            F.col("t.kind").alias("kind"),
-            F.xxhash64(F.col("t.token")).alias("token"),
-            "key",
-            F.lit(1).cast("long").alias("requests"),
-            F.lit(0).cast("long").alias("prompts"),
-        )
-    )
-    return indicators.unionByName(templates).unionByName(signed_up)
-
-
-def _shared(carried: DataFrame) -> pa.Table:
-    """Rows of the tokens that two accounts or more carry."""
-    from pyspark.sql import functions as F
-
-    shared = (
-        carried.groupBy("kind", "token")
-        .agg(F.min("key").alias("lowest"), F.max("key").alias("highest"))
-        .where(F.col("lowest") != F.col("highest"))
-        .select("kind", "token")
-    )
-    # A semi join first: most tokens are one account's own, and need no counting.
-    return (
-        carried.join(shared, ["kind", "token"], "left_semi")
-        .groupBy("kind", "token", "key")
-        .agg(F.sum("requests").alias("requests"), F.sum("prompts").alias("prompts"))
         .toArrow()
-    )
-
-
-def _alone(carried: DataFrame) -> pa.Table:
-    """How many tokens of each kind an account has to itself: without them, sharing one of very
-    many would look rarer than it is."""
-    from pyspark.sql import functions as F
-
-    return (
-        carried.groupBy("kind", "token")
-        .agg(F.min("key").alias("key"), F.max("key").alias("highest"))
-        .where(F.col("key") == F.col("highest"))
-        .groupBy("kind", "key")
-        .agg(F.count(F.lit(1)).alias("tokens"))
-        .toArrow()
-    )
+    )  # fmt: skip
+    found = {}
+    for kind in kinds:
+        there = held.select(["account", kind]).drop_null()
+        ones = np.ones(there.num_rows, np.int64)
+        token, account = (there[name].to_numpy() for name in (kind, "account"))
+        found[kind] = Rows(token, account, ones, np.zeros_like(ones), ones.astype(np.bool_))
+    return found
 
 
 def _records(lake: Lake, date: dt.date, accounts: pa.ChunkedArray) -> pa.Table:
@@ -298,91 +236,95 @@ def _hour_matrix(
     return matrix, first_active, last_active
 
 
-@dataclass(frozen=True)
-class _Carried:
-    """Tokens that several accounts carry, and who carries them: four bytes a number, as there may
-    be a hundred million entries."""
+class _Carried(NamedTuple):
+    """Tokens of one kind that several accounts carry, ascending, and who carries them: four bytes
+    a number, as there may be a hundred million entries."""
 
-    kind: Ints
+    kind: int
     hash: Ints
     accounts: Ints
-    #: Of each entry: its token (a place in the three above), account, requests and prompts.
+    #: Of each entry: its token (a place in the two above), account, requests and prompts.
     token: NDArray[np.int32]
     account: NDArray[np.int32]
     requests: NDArray[np.int32]
     prompts: NDArray[np.int32]
 
 
-def _matrices(tables: Iterable[tuple[pa.Table, pa.Table]], keys: Ints) -> dict[str, Any]:
-    """Incidence matrices in an order that does not depend on the engine's, from tables of shared
-    tokens and of how many an account has to itself; a token is in one pair of tables only."""
-    variety = np.zeros((len(keys), len(KINDS)), np.int64)
+def _counted(
+    window: Window, signed_up: dict[str, Rows], numbering: Numbering
+) -> Iterator[tuple[_Carried, Ints]]:
+    """What `_carried_by` finds of each kind, parts of a kind in the order of their tokens."""
+
+    def count(part: Part) -> list[tuple[_Carried, Ints]]:
+        return [
+            _carried_by(kind, rows, part.bits, numbering)
+            for kind, rows in window.read(part).items()
+        ]
+
+    parts = [part for kinds in window.together(_REQUESTED) for part in window.parts(kinds)]
+    # What is compiled, and what reads, let go of the interpreter.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for counted in pool.map(count, parts):
+            yield from counted
+    for kind, rows in signed_up.items():
+        yield _carried_by(kind, rows, 0, numbering)
+
+
+def _matrices(counted: Iterable[tuple[_Carried, Ints]], accounts: int) -> dict[str, Any]:
+    """Incidence matrices in an order that does not depend on that of rows: tokens by kind and
+    hash."""
+    variety = np.zeros((accounts, len(KINDS)), np.int64)
     found = []
-    for shared, alone in tables:
-        owner, there = _position(keys, alone["key"].to_numpy().astype(np.int64))
-        kind = alone["kind"].to_numpy().astype(np.int64)
-        np.add.at(variety, (owner[there], kind[there]), alone["tokens"].to_numpy()[there])
-        found.append(_carried_by(shared, keys, variety))
-    kind, token, carriers = (
-        np.concatenate([getattr(part, name) for part in found])
-        for name in ("kind", "hash", "accounts")
-    )
-    order = np.lexsort((token, kind))
-    place = np.empty(len(order), np.int32)
-    place[order] = np.arange(len(order), dtype=np.int32)
-    before = np.cumsum([0, *(len(part.kind) for part in found)])
+    for carried, own in counted:
+        variety[:, carried.kind] += own
+        found.append(carried)
+    # Stable: parts of a kind come in the order of their tokens.
+    found.sort(key=lambda carried: carried.kind)
+    before = np.cumsum([0, *(len(carried.hash) for carried in found)])
     column = np.concatenate(
-        [place[start + part.token] for start, part in zip(before, found, strict=False)]
+        [carried.token + np.int32(start) for carried, start in zip(found, before, strict=False)]
     )
     account, requests, prompts = (
-        np.concatenate([getattr(part, name) for part in found])
+        np.concatenate([getattr(carried, name) for carried in found])
         for name in ("account", "requests", "prompts")
     )
+    token_kind = np.repeat([c.kind for c in found], np.diff(before)).astype(np.int8)
+    token_hash = np.concatenate([carried.hash for carried in found])
+    token_accounts = np.concatenate([carried.accounts for carried in found])
     del found
+    shape = (accounts, len(token_kind))
+    start, column, requests, prompts = rows_of_accounts(account, column, requests, prompts, *shape)
+    del account
     written = prompts > 0
-    carried, asked = (
-        sparse.csr_matrix((values, (rows, columns)), shape=(len(keys), len(order)))
-        for values, rows, columns in (
-            (np.maximum(requests, 1), account, column),
-            (prompts[written], account[written], column[written]),
-        )
-    )
-    carried.sort_indices()
-    asked.sort_indices()
+    start_of_written = np.concatenate([[0], np.cumsum(written)])[start].astype(np.int32)
     return {
-        "token_kind": kind[order].astype(np.int8),
-        "token_hash": token[order],
-        "token_accounts": carriers[order],
-        "carried": carried,
-        "prompts": asked,
+        "token_kind": token_kind,
+        "token_hash": token_hash,
+        "token_accounts": token_accounts,
+        "carried": sparse.csr_matrix((requests, column, start), shape),
+        "prompts": sparse.csr_matrix((prompts[written], column[written], start_of_written), shape),
         "variety": variety,
     }
 
 
-def _carried_by(shared: pa.Table, keys: Ints, variety: Ints) -> _Carried:
-    """What accounts of the window carry of these tokens; adds to their variety."""
-    account, known = _position(keys, shared["key"].to_numpy().astype(np.int64))
-    account = account[known]
-    kind = shared["kind"].to_numpy().astype(np.int64)[known]
-    token = shared["token"].to_numpy().astype(np.int64)[known]
-    np.add.at(variety, (account, kind), 1)
-    order = np.lexsort((token, kind))
-    kind, token = kind[order], token[order]
-    starts = np.flatnonzero(
-        np.r_[True, (kind[1:] != kind[:-1]) | (token[1:] != token[:-1])][: len(kind)]
-    )
-    carriers = np.diff(np.r_[starts, len(kind)])
-    # Accounts that are not of the window (no traffic) no longer count as carriers.
-    several = carriers > 1
-    keep = np.repeat(several, carriers)
-    return _Carried(
-        kind[starts][several],
-        token[starts][several],
-        carriers[several],
-        np.repeat(np.cumsum(several) - 1, carriers)[keep].astype(np.int32),
-        account[order][keep].astype(np.int32),
-        *(
-            shared[name].to_numpy()[known][order][keep].astype(np.int32)
-            for name in ("requests", "prompts")
-        ),
-    )
+def _carried_by(
+    kind: str, rows: Rows, part_bits: int, numbering: Numbering
+) -> tuple[_Carried, Ints]:
+    """Who of the window's accounts carries these tokens, and how many tokens each does."""
+    entries = entries_of(*rows, part_bits)
+    account = numbering.find(entries.account)
+    # Accounts that are not of the window (no traffic) do not count as carriers.
+    known = np.flatnonzero(account >= 0)
+    account, token = account[known], entries.token[known]
+    accounts = np.bincount(token, minlength=len(entries.tokens))
+    several = np.flatnonzero(accounts > 1)
+    several = several[np.argsort(entries.tokens[several])]
+    place = np.zeros(len(accounts), np.int32)
+    place[several] = np.arange(len(several))
+    kept = accounts[token] > 1
+    requests, prompts = (entries.sums[known, column][kept].astype(np.int32) for column in (1, 3))
+    carried = _Carried(
+        KINDS.index(kind), entries.tokens[several], accounts[several], place[token[kept]],
+        account[kept], requests, prompts,
+    )  # fmt: skip
+    return carried, np.bincount(account, minlength=len(numbering.accounts))

@@ -7,7 +7,6 @@ days and no window reads requests again. Indicators are the things accounts can 
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import Literal
 
@@ -194,15 +193,7 @@ INDICATORS: tuple[Indicator, ...] = (
               "hour of sign-up with the same form of e-mail address", 100),
 )  # fmt: skip
 
+#: The kind of prompt templates where they stand among indicators; they have a rollup of their own.
+TEMPLATE = "template"
+
 INDICATORS_BY_KIND: dict[str, Indicator] = {indicator.kind: indicator for indicator in INDICATORS}
-
-
-def still_remembered(date: dt.date) -> str:
-    """SQL that holds for the rows of `account_indicators` that a night reads back."""
-    conditions = [
-        f"(kind <> '{indicator.kind}' or "
-        f"date > date'{(date - dt.timedelta(days=indicator.memory_days)).isoformat()}')"
-        for indicator in INDICATORS
-        if indicator.memory_days < max(FEATURE_WINDOWS)
-    ]
-    return " and ".join(conditions)

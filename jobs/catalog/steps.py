@@ -34,7 +34,7 @@ STEPS: tuple[Step, ...] = (
         entry="jobs.rollup:run",
         about="Aggregate the day's requests into daily rollups that windows are merged from.",
         reads=("requests",),
-        writes=("account_daily", "account_indicators", "account_templates"),
+        writes=("account_daily", "account_indicators", "account_templates", "account_tokens"),
         after=("check_landed",),
         timeout_minutes=180,
     ),
@@ -44,8 +44,8 @@ STEPS: tuple[Step, ...] = (
         about="Link accounts that share rare evidence, group them, keep each group's name, and say "
         "what happened to it.",
         # Its own tables of the nights before: names live on.
-        reads=("account_indicators", "account_templates", "account_daily", "accounts", "labels",
-               "decisions", "corpora", "campaigns", "campaign_members", "campaign_events"),
+        reads=("account_tokens", "account_daily", "accounts", "labels", "decisions",
+               "corpora", "campaigns", "campaign_members", "campaign_events"),
         writes=("account_links", "campaigns", "campaign_members", "campaign_events"),
         after=("rollup",),
     ),
@@ -54,8 +54,8 @@ STEPS: tuple[Step, ...] = (
         entry="jobs.features:run",
         about="Merge rollups into 1-, 7-, 28- and 45-day windows and derive the features.",
         reads=(
-            "account_daily", "account_indicators", "account_templates", "accounts", "campaigns",
-            "campaign_members", "source_columns",
+            "account_daily", "account_tokens", "accounts", "campaigns", "campaign_members",
+            "source_columns",
         ),
         writes=("account_features",),
         after=("campaigns",),

@@ -35,7 +35,7 @@ from jobs.catalog.enforcement_tables import ENFORCEMENT_ACTIONS, THRESHOLDS
 from jobs.catalog.features import FEATURES
 from jobs.catalog.landing import ACCOUNTS, LABELS, REQUESTS, LandingColumn
 from jobs.catalog.limit_tables import CAMPAIGN_BUDGETS, PLAN_USAGE, RATE_LIMITS
-from jobs.catalog.measures import INDICATORS, MEASURES
+from jobs.catalog.measures import INDICATORS, MEASURES, TEMPLATE
 from jobs.catalog.review_tables import BLIND_REVIEWS
 from jobs.catalog.shadow_tables import SHADOW_ACTIONS, SHADOW_NIGHTS, SHADOW_SCORES
 from jobs.catalog.sketch import SCRIPT_NAMES
@@ -301,6 +301,27 @@ ACCOUNT_TEMPLATES = Table(
     ),
 )
 
+ACCOUNT_TOKENS = Table(
+    name="account_tokens",
+    about="What each account used on one landing date, in numbers: the rows of account_indicators "
+    "and account_templates as windows read them back, in order of kind and token.",
+    owner=DATA_ENGINEERING,
+    key=("date", "kind", "token", "account"),
+    retention_days=120,
+    columns=(
+        DATE_COLUMN,
+        Column("kind", STRING, "Kind of indicator, or a template.", nullable=False,
+               values=(*(i.kind for i in INDICATORS if i.origin == "requests"), TEMPLATE)),
+        Column("token", LONG, "64-bit hash of the token or the template's key.", nullable=False,
+               personal="token"),
+        Column("account", LONG, "64-bit hash of the account id.", nullable=False,
+               personal="pseudonym"),
+        Column("requests", LONG, "Requests with it.", unit="requests", nullable=False, minimum=1),
+        Column("prompts", LONG, "Distinct prompts of a template; 0 of other kinds.",
+               unit="prompts", nullable=False, minimum=0),
+    ),
+)
+
 ACCOUNT_FEATURES = Table(
     name="account_features",
     about="What the classifier reads: one row for each account with traffic in 45 days.",
@@ -418,7 +439,8 @@ TABLES: dict[str, Table] = {
     table.name: table
     for table in (
         REQUESTS_TABLE, REQUEST_TEXT, ACCOUNTS_TABLE, LABELS_TABLE, QUARANTINE, LANDING_FILES,
-        SOURCE_COLUMNS, ACCOUNT_DAILY, ACCOUNT_INDICATORS, ACCOUNT_TEMPLATES, ACCOUNT_LINKS,
+        SOURCE_COLUMNS, ACCOUNT_DAILY, ACCOUNT_INDICATORS, ACCOUNT_TEMPLATES,
+        ACCOUNT_TOKENS, ACCOUNT_LINKS,
         CAMPAIGNS, CAMPAIGN_MEMBERS, CAMPAIGN_EVENTS, CORPORA,
         ACCOUNT_FEATURES, ACCOUNT_SCORES,
         DRIFT,

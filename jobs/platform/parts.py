@@ -1,7 +1,7 @@
 """Work in parts, where a night does not fit into memory at once.
 
-What a step splits, and what its parts make, goes through files in the lake's folder `_staging`;
-the table is then written from them in one commit, as it is when the night is one part.
+What the parts make goes through files in the lake's folder `_staging`; the table is then written
+from them in one commit, as it is when the night is one part.
 """
 
 from __future__ import annotations
@@ -46,24 +46,10 @@ class Parts:
         if self._used:
             self._folder.remove_folder()
 
-    def split(self, name: str, frame: DataFrame, column: str, parts: int) -> list[DataFrame]:
-        """The frame cut by a hash of the column, read once; the frame itself for one part.
-
-        A part that no row belongs to is left out.
-        """
-        if parts == 1:
-            return [frame]
-        folder = self._fresh(name)
-        with self._readable(name):
-            frame.withColumn("part", part_of(column, parts)).write.mode("overwrite").partitionBy(
-                "part"
-            ).parquet(self._address(folder), compression="snappy")
-        kept = [folder / f"part={part}" for part in range(parts)]
-        return [self._read(place) for place in kept if _holds_rows(place)] or [frame.limit(0)]
-
-    def filed(self, name: str, *frames: DataFrame) -> DataFrame:
-        """The rows of all frames, each worked out by itself and once, however often they are
-        read."""
+    def gathered(self, name: str, frames: Sequence[DataFrame]) -> DataFrame:
+        """The rows of all frames, each worked out by itself; the frame itself where it is one."""
+        if len(frames) == 1:
+            return frames[0]
         folder = self._fresh(name)
         for part, frame in enumerate(frames):
             with self._readable(name):
@@ -73,10 +59,6 @@ class Parts:
         kept = [place for part in range(len(frames))
                 if _holds_rows(place := folder / f"part={part}")]  # fmt: skip
         return self._read(*kept) if kept else frames[0].limit(0)
-
-    def gathered(self, name: str, frames: Sequence[DataFrame]) -> DataFrame:
-        """The rows of all frames, each worked out by itself; the frame itself where it is one."""
-        return frames[0] if len(frames) == 1 else self.filed(name, *frames)
 
     def _fresh(self, name: str) -> Place:
         if not self._used:

@@ -28,11 +28,11 @@ TASKS_PER_CORE = 2
 #: Requests that the engine in this process groups at once: some 200 bytes each, and up to as much
 #: again that its allocator keeps from the part before.
 GROUPED_REQUESTS = 12_000_000
-#: Rows of a window's tokens or templates that it groups at once: some 250 bytes each.
-GROUPED_ROWS = 4_000_000
-#: Parts that rows are split into at most: each has a writer with a row group of its own.
-MOST_PARTS = 128
-#: Memory from which on a night is worked through in parts of the two sizes above; with less of it,
+#: Rows of a window's tokens that are counted at once, by each core: some 100 bytes each.
+COUNTED_ROWS = 16_000_000
+#: Rows of a night's tokens that are put in order at once: some 100 bytes each.
+ORDERED_ROWS = 4_000_000
+#: Memory from which on a night is worked through in parts of the sizes above; with less of it,
 #: parts are smaller and more, so that the night goes through files instead of ending.
 PLENTY_BYTES = 16 * 2**30
 #: Files of a table that Spark on one machine is given by name, at most: it looks at each of them.
@@ -101,12 +101,20 @@ def reading_tasks(units: int, landed_bytes: int, engine: str) -> int:
 
 
 def parts(rows: int, at_once: int, engine: str) -> int:
-    """Parts to work through so many rows in, one after another: `at_once` of them, or fewer where
-    there is less memory. A cluster needs one part: its pieces wait for each other, and spill."""
-    if engine != "sail":
-        return 1
-    fit = max(1, at_once * min(memory_bytes(), PLENTY_BYTES) // PLENTY_BYTES)
-    return max(1, min(MOST_PARTS, -(-rows // fit)))
+    """Parts to work through so many rows in, one after another. A cluster needs one: its
+    pieces wait for each other, and spill."""
+    return max(1, -(-rows // fitting(at_once))) if engine == "sail" else 1
+
+
+def fitting(at_once: int) -> int:
+    """How many of the rows of the sizes above this process takes on at once, with the memory that
+    it has."""
+    return max(1, at_once * min(memory_bytes(), PLENTY_BYTES) // PLENTY_BYTES)
+
+
+def counting_tasks(units: int, engine: str) -> int:
+    """Tasks to count a window in: as many as have a core here, where all of them run at once."""
+    return min(units, _cores()) if engine == "sail" else units
 
 
 def _cores() -> int:

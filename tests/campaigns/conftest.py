@@ -18,9 +18,12 @@ from jobs.campaigns.evidence import (
     LOGARITHMS,
     SUMS,
     Evidence,
+    _carried_by,
     _hour_matrix,
     _matrices,
 )
+from jobs.carriers.counting import Numbering
+from jobs.carriers.reading import Rows
 from jobs.catalog.measures import WORDS
 from jobs.catalog.policy import CAMPAIGN_POLICY
 
@@ -65,31 +68,18 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
         everyone[f"z{i:04d}"] = {}
     accounts = sorted(everyone)
     keys = np.array([key(a) for a in accounts], np.int64)
-    rows = []
-    counts: dict[tuple[int, str], int] = {}
-    for account in accounts:
-        for code, kind in enumerate(KINDS):
-            for token in everyone[account].get(kind, [f"own {account}"]):
-                counts[code, token] = counts.get((code, token), 0) + 1
-                rows.append((code, account, token))
-    common = [row for row in rows if counts[row[0], row[2]] > 1]
-    own = [row for row in rows if counts[row[0], row[2]] == 1]
-    shared = pa.table(
-        {
-            "kind": pa.array([code for code, _, _ in common], pa.int64()),
-            "key": pa.array([key(account) for _, account, _ in common], pa.int64()),
-            "token": pa.array([key(token) for _, _, token in common], pa.int64()),
-            "requests": pa.array([REQUESTS] * len(common), pa.int64()),
-            "prompts": pa.array([REQUESTS] * len(common), pa.int64()),
-        }
-    )
-    alone = pa.table(
-        {
-            "kind": pa.array([code for code, _, _ in own], pa.int64()),
-            "key": pa.array([key(account) for _, account, _ in own], pa.int64()),
-            "tokens": pa.array([1] * len(own), pa.int64()),
-        }
-    )
+    numbering = Numbering(keys)
+    counted = []
+    for kind in KINDS:
+        carried = [(account, token) for account in accounts
+                   for token in everyone[account].get(kind, [f"own {account}"])]  # fmt: skip
+        token, account = (
+            np.array([key(text) for text in column], np.int64)
+            for column in ([t for _, t in carried], [a for a, _ in carried])
+        )
+        requests = np.full(len(carried), REQUESTS, np.int64)
+        rows = Rows(token, account, requests, requests, np.ones(len(carried), np.bool_))
+        counted.append(_carried_by(kind, rows, 0, numbering))
     hourly = pa.table(
         {
             "key": pa.array(keys),
@@ -119,7 +109,7 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
         words=np.zeros((len(accounts), len(WORDS)), np.int32),
         logarithms={name: np.zeros(len(accounts)) for name in LOGARITHMS},
         hours=sparse.csr_matrix(hours), first_active=first, last_active=last,
-        **_matrices([(shared, alone)], keys),
+        **_matrices(counted, len(keys)),
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ EACH_TABLE = pytest.mark.parametrize("table", TABLES.values(), ids=lambda table:
 WITHOUT_UNIT = {
     "client_asn", "signup_asn", "temperature", "top_p", "choice_count", "tool_count",
     "tool_result_count", "turn_index", "status_code", "kyc_level", "confidence", "prompt_markers",
-    "prompt_words",
+    "prompt_words", "token", "account",
     "markers", "line", "score", "strength", "distillation_score", "resale_score", "sequence",
 }  # fmt: skip
 LANDING_COLUMNS = {column.name for source in SOURCES.values() for column in source.columns}

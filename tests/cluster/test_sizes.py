@@ -98,7 +98,6 @@ def test_parts_are_smaller_where_there_is_less_memory(monkeypatch) -> None:
 
     assert on(256) == on(16) == [1, 1, 10]
     assert on(4) == [1, 4, 40]
-    assert sizing.parts(10**12, 4_000_000, "sail") == sizing.MOST_PARTS
     assert sizing.parts(10**12, 4_000_000, "spark") == 1
 
 

@@ -335,8 +335,10 @@ def test_figures_on_the_other_pages_are_those_in_force() -> None:
     ).replace("%", " %") in operations
     assert f"its retention, {REQUESTS_TABLE.retention_days} days" in operations
     assert f"more than {SOURCES['requests'].oldest_days} days before its landing" in operations
-    assert f"keep `account_daily`, `account_indicators` and `account_templates` at {WINDOWS[-1]} " \
-        "nights or more" in operations  # fmt: skip
+    assert (
+        "keep `account_daily`, `account_indicators`, `account_templates` and `account_tokens` at "
+        f"{WINDOWS[-1]} nights or more"
+    ) in operations
     assert REQUEST_TEXT.retention_days == 7 and "a retention of seven days" in readme
     assert POLICY.families_needed == 2 and "needs two independent families" in readme
     windows = f"{', '.join(map(str, WINDOWS[:-1]))} or {WINDOWS[-1]} landing dates"

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pytest
 from lake_compare import assert_same_tables
 
 from jobs import features, rollup
 from jobs.campaigns import evidence
+from jobs.carriers import reading
 from jobs.catalog.policy import CAMPAIGN_POLICY
 from jobs.platform.lake import Lake
 from jobs.platform.parts import Parts
 from jobs.platform.settings import Settings
-from jobs.platform.sizing import GROUPED_ROWS, MOST_PARTS
+from jobs.platform.sizing import GROUPED_REQUESTS
 from jobs.platform.sizing import parts as parts_for
 
 if TYPE_CHECKING:
@@ -57,6 +60,20 @@ def work(lake: Lake, nights: list[dt.date], fill: Fill, templates: bool) -> Lake
     return lake
 
 
+def watched_parts(monkeypatch: pytest.MonkeyPatch, at_once: int) -> list[reading.Part]:
+    """Parts of the window that are read from now on, of so many rows."""
+    monkeypatch.setattr(reading, "COUNTED_ROWS", at_once)
+    counted: list[reading.Part] = []
+    one_read = reading.Window.read
+
+    def watched(window: reading.Window, part: reading.Part) -> dict[str, reading.Rows]:
+        counted.append(part)
+        return one_read(window, part)
+
+    monkeypatch.setattr(reading.Window, "read", watched)
+    return counted
+
+
 @pytest.mark.parametrize("templates", [True, False])
 def test_parts_leave_the_tables_of_one(
     lake: Lake, tmp_path: Path, night: dt.date, fill: Fill, monkeypatch: pytest.MonkeyPatch,
@@ -67,9 +84,11 @@ def test_parts_leave_the_tables_of_one(
     assert whole.count("account_features", night) == 12
     assert (whole.count("account_templates", night) > 0) == templates
 
-    # 200 requests in three parts, and three or more of the window's rows.
+    # 200 requests in three parts, the night's rows put in order in several, and the window's
+    # counted in several.
     monkeypatch.setattr(rollup, "GROUPED_REQUESTS", 70)
-    monkeypatch.setattr(features, "GROUPED_ROWS", 120)
+    monkeypatch.setattr(rollup, "ORDERED_ROWS", 90)
+    counted = watched_parts(monkeypatch, 50)
     read: list[int] = []
     one_read = Parts._read
 
@@ -81,8 +100,9 @@ def test_parts_leave_the_tables_of_one(
     cut = work(Lake(Settings(lake=str(tmp_path / "cut")), lake.session), nights, fill, templates)
     assert_same_tables(whole.root, cut.root)
     # They did come in parts, yet in one commit a night, and nothing of the parts stays.
-    assert sum(places > 2 for places in read) == (6 if templates else 3)
-    for name in ("account_indicators", "account_templates", "account_features"):
+    assert sum(places > 2 for places in read) == (4 if templates else 2)
+    assert {part.kinds for part in counted if part.bits} >= {("address",)}
+    for name in ("account_indicators", "account_templates", "account_tokens", "account_features"):
         assert cut.version(name) == whole.version(name)
     assert not list((cut.settings.lake_root / "_staging").entries())
 
@@ -94,8 +114,9 @@ def test_evidence_gathered_in_parts_is_the_same(
     nights = [night - dt.timedelta(days=9), night]
     work(lake, nights, fill, templates)
     whole = evidence.gather(lake, night, CAMPAIGN_POLICY)
-    monkeypatch.setattr(evidence, "GROUPED_ROWS", 90)
+    counted = watched_parts(monkeypatch, 50)
     cut = evidence.gather(lake, night, CAMPAIGN_POLICY)
+    assert {part.kinds for part in counted if part.bits} >= {("address",)}
     assert len(whole.token_kind) > 20
     for name in ("token_kind", "token_hash", "token_accounts", "variety"):
         assert (getattr(whole, name) == getattr(cut, name)).all(), name
@@ -105,10 +126,29 @@ def test_evidence_gathered_in_parts_is_the_same(
     assert not list((lake.settings.lake_root / "_staging").entries())
 
 
+def numbers(lake: Lake, night: dt.date) -> pa.Table:
+    """The night's rows of `account_tokens`, in an order of their own."""
+    key = [(column, "ascending") for column in ("kind", "token", "account")]
+    return lake.rows("account_tokens", night, night).sort_by(key)
+
+
+def test_nights_of_before_the_table_get_their_numbers(
+    lake: Lake, night: dt.date, fill: Fill
+) -> None:
+    nights = [night - dt.timedelta(days=days) for days in (40, 9, 0)]
+    work(lake, nights, fill, True)
+    written = {date: numbers(lake, date) for date in nights}
+    shutil.rmtree(lake.path("account_tokens"))
+    later = Lake(lake.settings, lake.session)
+    rollup.run(later, night)
+    for date in nights[1:]:
+        assert numbers(later, date) == written[date]
+    assert later.nights("account_tokens") == nights[1:], "of a night outside every window"
+
+
 def test_parts_follow_from_rows() -> None:
-    assert parts_for(0, GROUPED_ROWS, "sail") == 1
-    assert parts_for(GROUPED_ROWS, GROUPED_ROWS, "sail") == 1
-    assert parts_for(GROUPED_ROWS + 1, GROUPED_ROWS, "sail") == 2
-    assert parts_for(10**12, GROUPED_ROWS, "sail") == MOST_PARTS
+    assert parts_for(0, GROUPED_REQUESTS, "sail") == 1
+    assert parts_for(GROUPED_REQUESTS, GROUPED_REQUESTS, "sail") == 1
+    assert parts_for(GROUPED_REQUESTS + 1, GROUPED_REQUESTS, "sail") == 2
     # A cluster's pieces wait and spill by themselves.
-    assert parts_for(10**12, GROUPED_ROWS, "spark") == 1
+    assert parts_for(10**12, GROUPED_REQUESTS, "spark") == 1
