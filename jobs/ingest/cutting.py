@@ -51,8 +51,8 @@ def fronts(
         start = offsets[n]
         end = min(offsets[n + 1], start + SKETCH_CHARS)
         bits = np.uint8(0)
-        for at in range(start, end):
-            bits |= data[at]
+        for byte in data[start:end]:
+            bits |= byte
         plain[n] = bits < 128
         if bits >= 128:
             characters = 0
@@ -117,9 +117,11 @@ def in_lower_case(
     for n in range(count):
         start, length = offsets[n], ends[n] - offsets[n]
         if plain[n]:
+            # Of slices, whose places can't be negative, the compiler takes many bytes at a time.
+            source, target = data[start : ends[n]], out[at : at + length]
             for place in range(length):
-                byte = data[start + place]
-                out[at + place] = byte | 0x20 if 65 <= byte <= 90 else byte
+                byte = source[place]
+                target[place] = byte + 32 if 65 <= byte <= 90 else byte
             at += length
         else:
             lines = 1
@@ -163,38 +165,35 @@ def _add_smallest(smallest: NDArray[np.int64], kept: int, value: int) -> int:
 
 @compiled
 def _masked(
-    data: NDArray[np.uint8],
-    start: int,
-    end: int,
+    front: NDArray[np.uint8],
     search: tuple[NDArray[np.uint8], NDArray[np.uint16], NDArray[np.uint32]],
-    shift: int,
+    shift: np.uint64,
     out: NDArray[np.uint8],
     ends: NDArray[np.uint64],
 ) -> tuple[int, np.uint32]:
     """Mask a front into `out`, words parted by one space, and put where each word ends into `ends`;
     gives the number of words and what the automaton found."""
     classes, moves, found = search
-    state = 0
+    state = np.uint64(0)
     bits = np.uint32(0)
     size = np.uint64(0)
-    words = 0
+    words = np.uint64(0)
     # White space at the front is like what repeats white space. No step depends on a branch:
     # where words end can't be foreseen.
-    before = _SPACE
-    for at in range(start, end):
-        byte = data[at]
-        state = int(moves[(state << shift) + classes[byte]])
+    before = np.uint8(_SPACE)
+    for byte in front:
+        state = np.uint64(moves[(state << shift) + np.uint64(classes[byte])])
         bits |= found[state]
         kind = _KINDS[byte]
-        new = kind != before or kind == _OTHER
+        new = (kind != before) | (kind == _OTHER)
         out[size] = _SHOWN[byte]
         ends[words] = size
-        words += new and kind == _SPACE
+        words += np.uint64(new & (kind == _SPACE))
         size += np.uint64(new)
         before = kind
     ends[words] = size
-    words += before != _SPACE
-    return words, bits
+    words += np.uint64(before != _SPACE)
+    return int(np.int64(words)), bits
 
 
 @compiled
@@ -221,7 +220,8 @@ def figures(
     ends = np.empty(SKETCH_CHARS + 2, np.uint64)
     hashes = np.empty(SKETCH_CHARS, np.uint64)
     for n in range(count):
-        words, phrases[n] = _masked(data, offsets[n], offsets[n + 1], search, shift, masked, ends)
+        front = data[offsets[n] : offsets[n + 1]]
+        words, phrases[n] = _masked(front, search, np.uint64(shift), masked, ends)
         if words == 0:
             continue
         bag = 0

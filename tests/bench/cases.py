@@ -137,7 +137,7 @@ def _spark(plan: Plan) -> list[Round]:
 def _sketch(plan: Plan) -> list[Round]:
     d = prompts(plan.prompts)
     arms = (
-        Arm(STILLWATCH, "sketches:stillwatch", "of `with_sketch` the signature alone",
+        Arm(STILLWATCH, "sketches:stillwatch", "`with_sketch`, of which the signature is written",
             {"whole": False}),
         Arm("Stillwatch, whole sketch", "sketches:stillwatch",
             "with length, script, markers and three keyed hashes", {"whole": True}),
