@@ -104,14 +104,15 @@ class Evidence:
 def gather(lake: Lake, date: dt.date, policy: CampaignPolicy) -> Evidence:
     """Read the window that ends on `date`."""
     first = date - dt.timedelta(days=policy.window_days - 1)
-    hourly = _hourly(lake, first, date)
     sums = _sums(lake, first, date)
 
     order = pc.sort_indices(sums["account_id"])
     sums = sums.take(order)
     accounts = sums["account_id"].to_pylist()
     keys = sums["key"].to_numpy().astype(np.int64)
-    hours, first_active, last_active = _hour_matrix(hourly, keys, first, policy.window_days)
+    hours, first_active, last_active = _hour_matrix(
+        _hourly(lake, date, policy.window_days), sums["account_id"]
+    )
     window = window_of(lake, date, policy.window_days)
     matrices = _matrices(_counted(window, _signed_up(lake, date), Numbering(keys)), len(keys))
     return Evidence(
@@ -158,18 +159,12 @@ def _sums(lake: Lake, first: dt.date, date: dt.date) -> pa.Table:
     )
 
 
-def _hourly(lake: Lake, first: dt.date, date: dt.date) -> pa.Table:
-    from pyspark.sql import functions as F
-
-    return (
-        lake.read("account_daily", first, date)
-        .select(
-            F.xxhash64("account_id").alias("key"),
-            F.datediff("date", F.lit(first)).alias("day"),
-            *(F.col(hour).cast("int").alias(hour) for hour in HOURS),
-        )
-        .toArrow()
-    )
+def _hourly(lake: Lake, date: dt.date, days: int) -> Iterator[pa.Table]:
+    """Accounts and HOURS of each night, oldest first: read here, as the engine would carry each
+    row over for more than reading it costs."""
+    for age in reversed(range(days)):
+        night = date - dt.timedelta(days=age)
+        yield lake.rows("account_daily", night, night, ["account_id", *HOURS])
 
 
 def _signed_up(lake: Lake, date: dt.date) -> dict[str, Rows]:
@@ -192,7 +187,8 @@ def _signed_up(lake: Lake, date: dt.date) -> dict[str, Rows]:
     for kind in kinds:
         there = held.select(["account", kind]).drop_null()
         ones = np.ones(there.num_rows, np.int64)
-        token, account = (there[name].to_numpy() for name in (kind, "account"))
+        # Copies: of Arrow's own memory, which is read-only, loops would be compiled once more.
+        token, account = (np.array(there[name]) for name in (kind, "account"))
         found[kind] = Rows(token, account, ones, np.zeros_like(ones), ones.astype(np.bool_))
     return found
 
@@ -205,34 +201,31 @@ def _records(lake: Lake, date: dt.date, accounts: pa.ChunkedArray) -> pa.Table:
     return records.select(_ACCOUNT_COLUMNS).take(place)
 
 
-def _position(keys: Ints, wanted: Ints) -> tuple[Ints, NDArray[np.bool_]]:
-    """Index of each wanted hash in `keys`, and whether it is there."""
-    order = np.argsort(keys, kind="stable")
-    at = np.minimum(np.searchsorted(keys[order], wanted), max(len(keys) - 1, 0))
-    if not len(keys):
-        return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), bool)
-    index = order[at]
-    return index, keys[index] == wanted
-
-
 def _hour_matrix(
-    hourly: pa.Table, keys: Ints, first: dt.date, days: int
+    nights: Iterable[pa.Table], accounts: pa.ChunkedArray
 ) -> tuple[sparse.csr_matrix, Ints, Ints]:
-    account, known = _position(keys, hourly["key"].to_numpy().astype(np.int64))
-    assert known.all(), "an account of account_daily is missing from its own sums"
-    day = hourly["day"].to_numpy().astype(np.int64)
-    parts = []
-    for hour, name in enumerate(HOURS):
-        requests = hourly[name].to_numpy()
-        busy = np.flatnonzero(requests)
-        parts.append((account[busy], day[busy] * 24 + hour, requests[busy].astype(np.float64)))
+    """Requests by hour of the window, accounts x (24 x nights), and each account's first and last
+    active night, from the `account_id` and HOURS of each night, oldest first."""
+    order = accounts.combine_chunks()
+    active, parts = [], []
+    for day, hourly in enumerate(nights):
+        place = pc.index_in(hourly["account_id"].combine_chunks(), value_set=order)
+        assert not place.null_count, "an account of account_daily is missing from its own sums"
+        account = place.to_numpy()
+        active.append(account)
+        for hour, name in enumerate(HOURS):
+            requests = hourly[name].to_numpy()
+            busy = np.flatnonzero(requests)
+            at = np.full(len(busy), day * 24 + hour, np.int32)
+            parts.append((account[busy], at, requests[busy].astype(np.float64)))
     row, column, value = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    matrix = sparse.csr_matrix((value, (row, column)), shape=(len(keys), days * 24))
+    matrix = sparse.csr_matrix((value, (row, column)), shape=(len(order), len(active) * 24))
     matrix.sort_indices()
-    first_active = np.full(len(keys), days, np.int64)
-    last_active = np.full(len(keys), -1, np.int64)
-    np.minimum.at(first_active, account, day)
-    np.maximum.at(last_active, account, day)
+    first_active = np.full(len(order), len(active), np.int64)
+    last_active = np.full(len(order), -1, np.int64)
+    for day, account in enumerate(active):
+        last_active[account] = day
+        first_active[account] = np.minimum(first_active[account], day)
     return matrix, first_active, last_active
 
 

@@ -80,17 +80,22 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
         requests = np.full(len(carried), REQUESTS, np.int64)
         rows = Rows(token, account, requests, requests, np.ones(len(carried), np.bool_))
         counted.append(_carried_by(kind, rows, 0, numbering))
-    hourly = pa.table(
-        {
-            "key": pa.array(keys),
-            "day": [int(k % 28) for k in keys],
-            **{
-                h: [REQUESTS if int(k >> 8) % 24 == i else 0 for k in keys]
-                for i, h in enumerate(HOURS)
-            },
-        }
-    )
-    hours, first, last = _hour_matrix(hourly, keys, NIGHT - dt.timedelta(days=27), 28)
+    nights = (
+        pa.table(
+            {
+                "account_id": pa.array([a for a in accounts if key(a) % 28 == day], pa.string()),
+                **{
+                    name: pa.array(
+                        [REQUESTS if key(a) // 256 % 24 == hour else 0
+                         for a in accounts if key(a) % 28 == day], pa.int64(),
+                    )
+                    for hour, name in enumerate(HOURS)
+                },
+            }
+        )
+        for day in range(28)
+    )  # fmt: skip
+    hours, first, last = _hour_matrix(nights, pa.chunked_array([accounts]))
     everywhere = np.full(len(accounts), REQUESTS, np.int64)
     nothing = np.zeros(len(accounts), np.int64)
     sums = dict.fromkeys(SUMS, nothing) | {
