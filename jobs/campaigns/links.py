@@ -50,8 +50,8 @@ FIRM, CIRCLE, LISTED = 0, 1, 2
 class Links:
     """Links as arrays, first < second (indices of accounts), in that order."""
 
-    first: Ints
-    second: Ints
+    first: NDArray[np.int32]
+    second: NDArray[np.int32]
     weight: Floats
     #: Nats of each axis of the policy, capped: links x axes.
     axes: Floats
@@ -122,8 +122,8 @@ def _confirmed(
     kept = firm | by_content
     telling = pairs.kind_nats[kept] >= policy.axis_nats
     links = Links(
-        pairs.first[kept],
-        pairs.second[kept],
+        pairs.first[kept].astype(np.int32),
+        pairs.second[kept].astype(np.int32),
         np.zeros(len(telling)),
         pairs.axes[kept],
         np.column_stack([telling, np.zeros(len(telling), bool)]),

@@ -22,7 +22,7 @@ _STRANGER_STEPS = 8
 _TIMED_REQUESTS = 20
 
 
-def synchrony(evidence: Evidence, first: Ints, second: Ints) -> Floats:
+def synchrony(evidence: Evidence, first: NDArray[np.int32], second: NDArray[np.int32]) -> Floats:
     """Nats of likeness in time beyond what hour of the day and weekday explain.
 
     Each account's requests by day and hour are compared with what its own hours of the day (its

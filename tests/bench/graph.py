@@ -92,7 +92,8 @@ def stillwatch(folder: Path, meter: Meter) -> dict[str, Any]:
     def groups(first: Ints, second: Ints, weight: NDArray[np.float64], keys: Ints) -> list[Ints]:
         blank = np.zeros((len(first), 1))
         firm = np.full(len(first), FIRM, np.int8)
-        links = Links(first, second, weight, blank, blank.astype(bool), firm)
+        ends = first.astype(np.int32), second.astype(np.int32)
+        links = Links(*ends, weight, blank, blank.astype(bool), firm)
         return find_groups(keys, links, CAMPAIGN_POLICY)
 
     return _measured(folder, meter, "stillwatch", groups)

@@ -61,7 +61,7 @@ def admitted(text: str, group: str, linked: str = "") -> list[str]:
     index = {account: at for at, account in enumerate(evidence.accounts)}
     members = np.array([index[a] for a in spread(group)], np.int64)
     ends = np.array([index[a] for a in spread(linked)], np.int64) if linked else members[:0]
-    first, second = np.minimum(ends, members[0]), np.maximum(ends, members[0])
+    first, second = (end(ends, members[0]).astype(np.int32) for end in (np.minimum, np.maximum))
     links = Links(first, second, np.ones(len(ends)), np.zeros((len(ends), 1)),
                   np.zeros((len(ends), 1), bool), np.zeros(len(ends), np.int8))  # fmt: skip
     (found,) = admit(evidence, links, [members], CAMPAIGN_POLICY)
