@@ -33,4 +33,5 @@ def even_parts(upto: NDArray[np.int64], most: int) -> list[tuple[int, int]]:
     and after the last."""
     marks = np.arange(most, int(upto[-1]), most)
     edges = np.unique(np.r_[0, np.searchsorted(upto, marks), len(upto) - 1])
-    return [(int(low), int(high)) for low, high in pairwise(edges)]
+    # No rows are one range, without any.
+    return [(int(low), int(high)) for low, high in pairwise(edges)] or [(0, 0)]

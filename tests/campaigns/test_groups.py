@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from jobs.campaigns.groups import core_members, find_groups, graph_of, merge, propagate, strengths
 from jobs.campaigns.links import FIRM, LISTED, Links
 from jobs.catalog.policy import CAMPAIGN_POLICY
+from tests.campaigns.conftest import links_between
 
 LOOSE = dataclasses.replace(CAMPAIGN_POLICY, group_accounts=2, member_links=1, member_share=0.0)
 
@@ -19,13 +20,11 @@ def links_of(
     edges: dict[tuple[int, int], float], listed: frozenset[tuple[int, int]] = frozenset()
 ) -> Links:
     pairs = sorted(edges)
-    return Links(
-        first=np.array([a for a, _ in pairs], np.int32),
-        second=np.array([b for _, b in pairs], np.int32),
-        weight=np.array([edges[p] for p in pairs], np.float64),
-        axes=np.zeros((len(pairs), len(CAMPAIGN_POLICY.axes))),
-        kinds=np.zeros((len(pairs), 1), bool),
-        level=np.array([LISTED if p in listed else FIRM for p in pairs], np.int8),
+    return links_between(
+        [a for a, _ in pairs],
+        [b for _, b in pairs],
+        weight=[edges[pair] for pair in pairs],
+        level=[LISTED if pair in listed else FIRM for pair in pairs],
     )
 
 
