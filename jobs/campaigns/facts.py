@@ -17,7 +17,7 @@ from scipy.stats import chi2
 
 from jobs.campaigns.corpora import Corpus, explained
 from jobs.campaigns.evidence import KINDS, LOGARITHMS, SUMS, TEMPLATE, Evidence
-from jobs.campaigns.links import Links
+from jobs.campaigns.links import Links, held
 from jobs.campaigns.pairs import spread_keys
 from jobs.campaigns.two_sample import (
     ENOUGH_MEMBERS,
@@ -139,7 +139,7 @@ def describe(
     ends = np.searchsorted(of_link, np.arange(-1, len(groups)), side="right")
     described = []
     for members, low, high in zip(groups, ends[:-1], ends[1:], strict=True):
-        holds = links.axes[within[low:high]] >= policy.axis_nats
+        holds = held(links.axes[within[low:high]], len(policy.axes))
         bound = {
             axis.name: float(holds[:, at].mean()) if len(holds) else 0.0
             for at, axis in enumerate(policy.axes)

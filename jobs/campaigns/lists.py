@@ -6,209 +6,126 @@ shards, or mixes it into customers' traffic, no single piece tells, the list doe
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
-from jobs.campaigns.evidence import KINDS, TEMPLATE, Evidence
-from jobs.campaigns.pairs import in_common, in_parts, most_accounts, some_entries
+from jobs.campaigns.threads import in_threads
+from jobs.campaigns.traces import LISTED_CODES, ON_LIST, Traces, seek, which_list
 from jobs.catalog.policy import CampaignPolicy
+from jobs.platform.compiling import compiled
 
 Ints = NDArray[np.int64]
+Narrow = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
-#: Kinds of which an operation has a list, and shares it out.
-LISTED_CODES = [KINDS.index(kind) for kind in ("template", "template_end", "shingle")]
 #: Pieces that any two accounts have in common by chance, at least: people copy each other.
 _LEAST_CHANCE = 0.05
+#: Accounts compared with a sample at a time by one thread.
+_COMPARED = 2_000
 
 
-@dataclass(frozen=True)
-class Lists:
-    """The rare content that accounts carry, each token once, however seldom it was sent."""
+class Lists(NamedTuple):
+    """All content that may be of work lists, each of LISTED_CODES for itself."""
 
-    #: Accounts x tokens, ones; hubs and content of one account alone are empty columns.
-    carried: sparse.csr_matrix
-    token_kind: NDArray[np.int8]
-    #: How many such tokens of each kind an account carries: accounts x kinds.
-    size: Ints
-    #: Ordered pairs of accounts that meet on each token, and on all of a kind; all incidences of
-    #: a kind.
+    #: Ordered pairs of accounts that meet on a piece, and how often an account has one.
     meetings: Floats
-    kind_meetings: Floats
     incidences: Floats
+    #: Pieces that two accounts must have in common before that says anything.
+    least: int
 
 
-def lists_of(evidence: Evidence, policy: CampaignPolicy) -> Lists:
-    """Content that may be of a work list: shared, and by few."""
-    content = np.isin(evidence.token_kind, LISTED_CODES)
-    rare = content & (
-        evidence.token_accounts <= most_accounts(evidence, policy)[evidence.token_kind]
-    )
-    carried = some_entries(evidence.carried, rare[evidence.carried.indices])
-    # Bytes: rows are copied for each pair that is compared, and that is half of the comparing.
-    carried.data = np.ones(carried.nnz, np.int8)
-    size = np.zeros((len(evidence.accounts), len(KINDS)), np.int64)
-    of_kind = evidence.token_kind[carried.indices]
-    for code in LISTED_CODES:
-        upto = np.r_[0, np.cumsum(of_kind == code)]
-        size[:, code] = np.diff(upto[carried.indptr])
-    carriers = np.bincount(carried.indices, minlength=carried.shape[1]).astype(np.float64)
-    meetings = carriers * np.maximum(carriers - 1, 0)
+def lists_of(traces: Traces, policy: CampaignPolicy) -> Lists:
+    """How much of each kind of content there is."""
+    listed = np.zeros(len(traces.kind), bool)
+    listed[traces.token[traces.flags & ON_LIST != 0]] = True
+    meetings = np.where(listed, traces.carriers * (traces.carriers - 1.0), 0.0)
     return Lists(
-        carried,
-        evidence.token_kind,
-        size,
-        meetings,
-        np.bincount(evidence.token_kind, weights=meetings, minlength=len(KINDS)).astype(float),
-        np.maximum(size.sum(axis=0).astype(np.float64), 1.0),
+        np.array([meetings[traces.kind == code].sum() for code in LISTED_CODES]),
+        np.maximum(traces.pieces.sum(axis=0, dtype=np.float64), 1.0),
+        policy.list_tokens,
     )
 
 
-def closed_circle(evidence: Evidence, lists: Lists, policy: CampaignPolicy) -> sparse.csr_matrix:
-    """Accounts whose prompts are mostly each other's: what each shares, as accounts x tokens.
-
-    Where each item of a large list is sent a few times, by any of many accounts, two of them have
-    too little in common to tell. But nearly all that each of them sends, others of them have sent
-    too, and hardly anyone else, while people who copy from one public source send most of what
-    they send alone, and share the rest with all others who copy from it. What is left when
-    accounts and content are taken away by turns until that holds of all (as in the cores of
-    Seidman 1983, and the blocks that fraud leaves in a bipartite graph: FRAUDAR, Hooi et al. 2016).
-    """
-    template = KINDS.index(TEMPLATE)
-    of_templates = (evidence.token_kind == template)[lists.carried.indices]
-    carried = some_entries(lists.carried, of_templates).astype(np.float64)
-    carriers = np.asarray(carried.sum(axis=0)).ravel()
-    sent = evidence.variety[:, template]
-    inside = np.ones(len(evidence.accounts), bool)
-    while True:
-        held = inside.astype(np.float64) @ carried
-        closed = (held >= 2) & (held >= policy.circle_exclusive * carriers)
-        theirs = carried @ closed.astype(np.float64)
-        stays = (
-            inside & (theirs >= policy.circle_pieces) & (theirs >= policy.circle_share * sent)
-        )  # fmt: skip
-        if (stays == inside).all():
-            break
-        inside = stays
-    stays = np.repeat(inside, np.diff(carried.indptr))
-    return some_entries(carried, stays & closed[carried.indices])
-
-
-def share_any(carried: sparse.csr_matrix, first: Ints, second: Ints) -> NDArray[np.bool_]:
-    """Whether the two accounts of each pair carry a token in common."""
-    shared = np.zeros(len(first), bool)
-    carries = np.diff(carried.indptr) > 0
-    both = np.flatnonzero(carries[first] & carries[second])
-
-    def look(part: slice) -> None:
-        pairs = both[part]
-        common, _ = in_common(carried, first[pairs], second[pairs])
-        shared[pairs] = np.diff(common.indptr) > 0
-
-    in_parts(look, len(both))
-    return shared
-
-
-def common_list(
-    lists: Lists, first: Ints, second: Ints, policy: CampaignPolicy
-) -> tuple[Floats, Floats]:
-    """How many different rare pieces of content each pair shares: one list of work.
-
-    Returns for each pair the surprise in nats, and how many times as many as by chance.
+@compiled
+def surprise(
+    meetings: float, incidences: float, shared: int, under_test: float, one: int, other: int
+) -> tuple[float, float]:
+    """Surprise in nats (none below chance), and times as many as by chance, of so many shared
+    pieces of one kind, by accounts that carry `one` and `other` such pieces.
 
     Two accounts with r and s such pieces have r s c in common by chance (c: how often two drawn
     pieces are one; the configuration model again), and k of them are a surprise of
-    k ln(k / rsc) - k + rsc nats (a Poisson tail, Chernoff's bound). The pieces under test are left
-    out of c, or a large operation would pass for what everybody does. Each piece may be a small
-    part of what an account sends: work mixed into a customer's traffic is still one list.
+    k ln(k / rsc) - k + rsc nats (a Poisson tail, Chernoff's bound). Meetings on the pieces `under
+    test` are left out of c, or a large operation would pass for what everybody does. Each piece may
+    be a small part of what an account sends: work mixed into a customer's traffic is still one
+    list.
     """
-    nats, times = np.zeros(len(first)), np.zeros(len(first))
-
-    def compare(part: slice) -> None:
-        at, a, b = part.start, first[part], second[part]
-        both, pair = in_common(lists.carried, a, b)
-        kind = lists.token_kind[both.indices]
-        for code in LISTED_CODES:
-            of_kind = kind == code
-            shared = np.bincount(pair[of_kind], minlength=len(a)).astype(np.float64)
-            under_test = np.bincount(
-                pair[of_kind], weights=lists.meetings[both.indices[of_kind]], minlength=len(a)
-            ).astype(np.float64)
-            sizes: Ints = lists.size[a, code] * lists.size[b, code]
-            surprise, ratio = _surprise(lists, code, shared, under_test, sizes, policy)
-            better = at + np.flatnonzero(surprise > nats[at : at + len(a)])
-            nats[better], times[better] = surprise[better - at], ratio[better - at]
-
-    in_parts(compare, len(first))
-    return nats, times
-
-
-def list_in_common(
-    lists: Lists, by_token: sparse.csc_matrix, sample: Ints, policy: CampaignPolicy
-) -> Callable[[Ints], Floats]:
-    """`common_list` of many accounts with a few: a function of accounts that gives nats, accounts x
-    `sample`. `by_token` is `lists.carried` by column.
-
-    Products of matrices count what is shared for all at once.
-    """
-    held = lists.carried[sample]
-    met, place = np.unique(held.indices, return_inverse=True)
-    theirs = sparse.csr_matrix((np.ones(len(place)), place, held.indptr), (len(sample), len(met)))
-    ours = by_token[:, met].tocsr().astype(np.float64)
-    kind, meetings = lists.token_kind[met], lists.meetings[met]
-
-    def of(accounts: Ints) -> Floats:
-        rows, nats = ours[accounts], np.zeros((len(accounts), len(sample)))
-        for code in LISTED_CODES:
-            carried = theirs.multiply(kind == code).tocsr()
-            shared = (rows @ carried.T).toarray()
-            under_test = (rows @ carried.multiply(meetings).tocsr().T).toarray()
-            sizes = np.outer(lists.size[accounts, code], lists.size[sample, code])
-            surprise, _ = _surprise(lists, code, shared, under_test, sizes, policy)
-            np.maximum(nats, surprise, out=nats)
-        return nats
-
-    return of
-
-
-def _surprise(
-    lists: Lists,
-    code: int,
-    shared: Floats,
-    under_test: Floats,
-    sizes: Ints,
-    policy: CampaignPolicy,
-) -> tuple[Floats, Floats]:
-    """Surprise in nats (none below `list_tokens` pieces or chance), and times as many as by chance,
-    of so many shared pieces of one kind; `sizes` is the product of both accounts'."""
-    rest = np.maximum(lists.kind_meetings[code] - under_test, 0.0)
-    chance = np.maximum(sizes * rest / lists.incidences[code] ** 2, _LEAST_CHANCE)
+    rest = max(meetings - under_test, 0.0)
+    sizes = float(one) * float(other)
+    chance = max(sizes * rest / incidences**2, _LEAST_CHANCE)
     ratio = shared / chance
-    enough = (shared >= policy.list_tokens) & (ratio > 1.0)
-    surprise = shared * np.log(np.maximum(ratio, 1.0)) - shared + chance
-    return np.where(enough, surprise, 0.0), ratio
+    if ratio <= 1.0:
+        return 0.0, ratio
+    return shared * np.log(ratio) - shared + chance, ratio
 
 
-def some_pieces(
-    evidence: Evidence, lists: Lists, first: Ints, second: Ints
-) -> tuple[Ints, Ints, Ints]:
-    """Of the content that each pair shares, the piece that fewest accounts have, the middle one
-    and the one that most have (-1: none)."""
-    found = np.full((3, len(first)), -1, np.int64)
+def list_in_common(traces: Traces, lists: Lists, accounts: Ints, sample: Ints) -> Floats:
+    """Nats that each account's list has in common with that of each of a sample, kind by kind the
+    most: accounts x `sample`."""
+    parts = [accounts[at : at + _COMPARED] for at in range(0, len(accounts), _COMPARED)]
+    held = _held_by(traces, sample)
+    nats = in_threads(lambda some: _in_common(traces, lists, *held, some, sample), parts)
+    return np.concatenate([np.empty((0, len(sample))), *nats])
 
-    def pick(part: slice) -> None:
-        at, a, b = part.start, first[part], second[part]
-        both, pair = in_common(lists.carried, a, b)
-        token = both.indices.astype(np.int64)
-        token = token[np.lexsort((token, evidence.token_accounts[token], pair))]
-        shared = np.diff(both.indptr)
-        some = np.flatnonzero(shared)
-        for row, place in enumerate((shared * 0, shared // 2, shared - 1)):
-            found[row, at + some] = token[both.indptr[some] + place[some]]
 
-    in_parts(pick, len(first))
-    return found[0], found[1], found[2]
+def _held_by(traces: Traces, sample: Ints) -> tuple[Narrow, Ints, Ints]:
+    """The pieces that a sample holds, in order; where the holders of each start; and the holders,
+    by their place in the sample."""
+    rows = [
+        entries[traces.flags[entries] & ON_LIST != 0]
+        for entries in (np.arange(*traces.starts[[one, one + 1]]) for one in sample)
+    ]
+    tokens = traces.token[np.concatenate(rows)]
+    holder = np.repeat(np.arange(len(sample)), [len(row) for row in rows])
+    pieces, starts = np.unique(np.sort(tokens), return_index=True)
+    return pieces, np.r_[starts, len(tokens)], holder[np.argsort(tokens, kind="stable")]
+
+
+@compiled
+def _in_common(
+    traces: Traces, lists: Lists, pieces: Narrow, starts: Ints, holder: Ints, accounts: Ints,
+    sample: Ints,
+) -> Floats:  # fmt: skip
+    nats = np.zeros((len(accounts), len(sample)))
+    shared = np.empty((len(LISTED_CODES), len(sample)), np.int64)
+    under_test = np.empty((len(LISTED_CODES), len(sample)))
+    for row in range(len(accounts)):
+        account = accounts[row]
+        shared[:], under_test[:] = 0, 0.0
+        piece = 0
+        for entry in range(traces.starts[account], traces.starts[account + 1]):
+            if traces.flags[entry] & ON_LIST == 0:
+                continue
+            token = traces.token[entry]
+            piece = seek(pieces, piece, len(pieces), token)
+            if piece == len(pieces):
+                break
+            if pieces[piece] != token:
+                continue
+            which = which_list(traces.kind[token])
+            for at in holder[starts[piece] : starts[piece + 1]]:
+                shared[which, at] += 1
+                under_test[which, at] += traces.carriers[token] * (traces.carriers[token] - 1.0)
+        for which in range(len(LISTED_CODES)):
+            one = traces.pieces[account, which]
+            for at in range(len(sample)):
+                other = traces.pieces[sample[at], which]
+                if shared[which, at] >= lists.least:
+                    found, _ = surprise(
+                        lists.meetings[which], lists.incidences[which], shared[which, at],
+                        under_test[which, at], one, other,
+                    )  # fmt: skip
+                    nats[row, at] = max(nats[row, at], found)
+    return nats

@@ -8,47 +8,80 @@ share more with each day, and would meet on more rings: of all that an account m
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from jobs.campaigns.evidence import KINDS, Evidence
-from jobs.catalog.measures import INDICATORS_BY_KIND
+from jobs.campaigns.threads import even_parts, in_threads
+from jobs.campaigns.traces import (
+    ENTRIES,
+    OF_CIRCLE,
+    ON_LIST,
+    TELLING,
+    Traces,
+    declared_caps,
+    most_accounts,
+    share_of,
+)
 from jobs.catalog.policy import CampaignPolicy
+from jobs.platform.compiling import compiled
 
 Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+Narrow = NDArray[np.int32]
+Single = NDArray[np.float32]
 
-#: Pairs or accounts worked on at a time by one thread: bounds memory to some 30 MB each.
-_CHUNK = 8_000
-#: Accounts on rings, and neighbours, worked on at a time: bounds memory to some 500 MB each.
-_ON_RINGS = 4_000_000
-_NEIGHBOURS = 50_000_000
-#: Below a pair's code stand axis and nats of the token that it meets on, in steps: one sort of
-#: whole numbers then brings together what is to be added up.
-_STEPS, _NATS_BITS, _MEETING_BITS = 16, 8, 11
-_MOST_NATS = ((1 << _NATS_BITS) - 1) / _STEPS
+#: What meeting on a token says is added up in steps of a nat: whole numbers have no order.
+_STEPS = 16
+_MOST_NATS = 255 / _STEPS
 #: A pair's place among an account's partners: its lot, and above it how far they are apart.
-_LOT_BITS, _PLACE_BITS = 28, 40
-_LOTS, _FAR = (1 << _LOT_BITS) - 1, (1 << (_PLACE_BITS - _LOT_BITS)) - 1
-_THREADS = min(os.cpu_count() or 1, 4)
+_LOT_BITS = 28
+_LOTS, _FAR = (1 << _LOT_BITS) - 1, (1 << 12) - 1
+_ALL = np.iinfo(np.int64).max
 
 
-def propose(
-    evidence: Evidence,
-    rarity: Floats,
-    busy: Floats,
-    telling: sparse.csr_matrix,
-    listed: sparse.csr_matrix,
-    closed: sparse.csr_matrix,
-    policy: CampaignPolicy,
-) -> tuple[Ints, Ints]:
+class Pairs(NamedTuple):
+    """Of each account the partners that it is compared with. Of two accounts the one that carries
+    more has the other as its partner; of two that carry as much, the first."""
+
+    starts: Ints
+    partner: Narrow
+
+
+class _Kinds(NamedTuple):
+    """What a token of each kind may say when two accounts meet on it."""
+
+    #: Nats at most, and the axis that they are of.
+    cap: Single
+    axis: Ints
+    #: Steps that each axis may bring.
+    most: Ints
+
+
+class _Rings(NamedTuple):
+    """A ring of accounts for each token, one after another."""
+
+    starts: Ints
+    #: To how many steps away accounts are neighbours.
+    turns: Ints
+    #: Of each place on a ring its account, and how typical the token is of it, if that counts.
+    account: Narrow
+    use: Single
+    #: The place of each entry of the accounts' rows; -1: on no ring.
+    place: Narrow
+
+
+class _Met(NamedTuple):
+    """Partners of some accounts that follow each other, and what speaks for each, in steps."""
+
+    low: int
+    partners: Ints
+    partner: Narrow
+    near: NDArray[np.int16]
+
+
+def propose(evidence: Evidence, traces: Traces, policy: CampaignPolicy) -> Pairs:
     """Pairs worth weighing: ring neighbours on every token that is no hub, some of each account.
 
     On a token that tells much by itself, or is of a closed circle, the ring is in an order of the
@@ -56,229 +89,276 @@ def propose(
     accounts with one list then meet the same neighbours again and again, and only who meets often
     enough is weighed.
 
-    `rarity` is of tokens and `busy` of accounts x kinds, as in `Weights`. Returns the accounts of
-    each pair, lower and higher, in that order: `partners` pairs for each account at most.
+    An account keeps all whom it meets where they are `partners` at most. Else a pair is kept that
+    one of the two has among its nearest partners, for whom most speaks, or among those that it
+    draws by lot. Lots thin evenly: each cut of a group keeps its share of links (Karger 1999,
+    "Random sampling in cut, flow, and network design problems"), so that what hung together still
+    does.
     """
-    usable = evidence.token_accounts <= most_accounts(evidence, policy)[evidence.token_kind]
-    few = _declared_caps()[evidence.token_kind]
+    keys = evidence.account_keys
+    met, last_near, last_lot = meetings(evidence, traces, policy)
+    kept = in_threads(lambda some: _chosen(some, keys, last_near, last_lot), met)
+    counts = [count for count, _ in kept]
+    return Pairs(np.cumsum(np.r_[0, *counts]), np.concatenate([partner for _, partner in kept]))
+
+
+def meetings(
+    evidence: Evidence, traces: Traces, policy: CampaignPolicy
+) -> tuple[list[_Met], Ints, Ints]:
+    """All who meet, and of each account the place of its last partner by nearness and by lot."""
+    keys, carriers = evidence.account_keys, evidence.token_accounts
+    usable = carriers <= most_accounts(evidence, policy)[evidence.token_kind]
+    few = declared_caps()[evidence.token_kind]
     # Many stand on a gateway, and few of them together: fewer neighbours keep those who do
     # connected, as they meet on more than one.
-    steps = np.where(evidence.token_accounts > few, policy.hub_ring, policy.ring)
+    steps = np.where(carriers > few, policy.hub_ring, policy.ring)
     steps[~usable] = 0
-    kinds = _Kinds.of(busy, policy)
-    meeting = [_rings(evidence, rarity, matrix, steps, True) for matrix in (telling, closed)]
-    on_lists = _rings(evidence, rarity, listed, steps, own_order=False)
-    accounts = len(evidence.accounts)
-    neighbours = sum(int((ring.turns * ring.size).sum()) for ring in (*meeting, on_lists))
-    # Some pairs after the others, by their first account, which is the lower of two.
-    passes = max(1, -(-neighbours // _NEIGHBOURS))
-    edges = accounts * (1.0 - np.sqrt(1.0 - np.arange(passes + 1) / passes))
-    found = []
-    for low, high in pairwise(np.ceil(edges).astype(np.int64)):
-        met = _neighbours(on_lists, kinds, low, high)
-        met.sort()
-        _, times = _runs(met >> _MEETING_BITS)
-        met = met[np.repeat(times >= policy.list_tokens, times)]
-        met = np.concatenate([met, *(_neighbours(ring, kinds, low, high) for ring in meeting)])
-        codes, near = _nearness(met, policy)
-        # Half as wide: of a large population there are hundreds of millions.
-        found.append(
-            ((codes // accounts).astype(np.int32), (codes % accounts).astype(np.int32), near)
-        )
-    first, second, near = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-    del found
-    kept = some_of_each(evidence.account_keys, first, second, near, policy)
-    return first[kept], second[kept]
+    in_one_order = np.argsort(spread_keys(keys))
+    on_lists, telling, circle = in_threads(
+        lambda flag: _line_up(traces, flag, steps, in_one_order), (ON_LIST, TELLING, OF_CIRCLE)
+    )
+    hashes = spread_keys(evidence.token_hash)
+    for rings, entries in (telling, circle):
+        _shuffle_all(rings, entries, keys, hashes)
+    last_near, last_lot = np.full((2, len(keys)), _ALL)
+    numbers = _kinds(policy), traces.rarity.astype(np.float32), traces.busy.astype(np.float32)
+    met = in_threads(
+        lambda part: _meet(
+            traces, on_lists[0], telling[0], circle[0], *numbers, keys, policy.list_tokens,
+            policy.partners, policy.nearest, *part, last_near, last_lot,
+        ),
+        even_parts(traces.starts, ENTRIES),
+    )  # fmt: skip
+    return met, last_near, last_lot
 
 
-def some_of_each(
-    keys: Ints,
-    first: NDArray[np.int32],
-    second: NDArray[np.int32],
-    near: NDArray[np.int16],
-    policy: CampaignPolicy,
-) -> NDArray[np.bool_]:
-    """Which pairs are kept: those that one of the two has among its nearest partners, for whom
-    most speaks, or among those that it draws by lot.
-
-    Lots thin evenly: each cut of a group keeps its share of links (Karger 1999, "Random sampling in
-    cut, flow, and network design problems"), so that what hung together still does.
-    """
-    partners = np.bincount(first, minlength=len(keys)) + np.bincount(second, minlength=len(keys))
-    many = partners > policy.partners
-    # Who has few keeps all, and so does who meets them.
-    kept: NDArray[np.bool_] = ~(many[first] & many[second])
-    # One lot for both, and in nobody's favour.
-    lot = spread_keys(keys[first] + keys[second]) & _LOTS
-    nearest = lot | ((_FAR - near.astype(np.int64)) << _LOT_BITS)
-    for place, most in ((nearest, policy.nearest), (lot, policy.partners - policy.nearest)):
-        last = _last_of_each(np.where(many, partners, 0), first, second, place, most)
-        kept |= (place <= last[first]) | (place <= last[second])
-    return kept
+def _kinds(policy: CampaignPolicy) -> _Kinds:
+    axis = np.zeros(len(KINDS), np.int64)
+    for at, declared in enumerate(policy.axes):
+        for kind, _ in declared.kinds:
+            if kind in KINDS:
+                axis[KINDS.index(kind)] = at
+    most = np.array([int(axis.cap * _STEPS) for axis in policy.axes])
+    return _Kinds(np.minimum(kind_caps(policy), _MOST_NATS).astype(np.float32), axis, most)
 
 
-def _last_of_each(
-    partners: Ints,
-    first: NDArray[np.int32],
-    second: NDArray[np.int32],
-    place: Ints,
-    most: int,
-) -> Ints:
-    """Of each account with partners, the place of the last of so many of them; -1 of others."""
-    last = np.full(len(partners), -1, np.int64)
-    if not most or not partners.any():
-        return last
-    ends = np.cumsum(partners)
-    marks = np.arange(_NEIGHBOURS, ends[-1], _NEIGHBOURS)
-    edges = np.unique(np.r_[0, np.searchsorted(ends, marks), len(partners)])
-    for low, high in pairwise(edges):
-        some = np.zeros(len(partners), bool)
-        some[low:high] = partners[low:high] > 0
-        number = np.cumsum(some) - 1
-        places = []
-        for account in (first, second):
-            theirs = np.flatnonzero(some[account])
-            places.append((number[account[theirs]] << _PLACE_BITS) | place[theirs])
-        # One sort for all of them: account by account, in order of place.
-        ordered = np.concatenate(places)
-        ordered.sort()
-        starts = np.cumsum(partners[some]) - partners[some]
-        last[some] = ordered[starts + most - 1] & ((1 << _PLACE_BITS) - 1)
+@compiled
+def _line_up(traces: Traces, flag: int, steps: Ints, order: Ints) -> tuple[_Rings, Narrow]:
+    """Rings of the accounts whose entries have a flag, all in one order of accounts; `steps` says
+    for each token how far neighbours are. Also returns the entry at each place."""
+    tokens = len(traces.kind)
+    size = np.zeros(tokens, np.int64)
+    for entry in range(len(traces.token)):
+        if traces.flags[entry] & flag:
+            size[traces.token[entry]] += 1
+    # Beyond half way round, a ring only meets the same pairs from the other side.
+    turns = np.minimum(steps, size // 2)
+    starts = np.zeros(tokens + 1, np.int64)
+    starts[1:] = np.cumsum(np.where(turns > 0, size, 0))
+    free = starts[:-1].copy()
+    lined_up = np.empty(starts[-1], np.int32)
+    use = np.empty(starts[-1] if flag == TELLING else 0, np.float32)
+    entries = np.empty(starts[-1], np.int32)
+    places = np.full(len(traces.token), -1, np.int32)
+    for account in order:
+        for entry in range(traces.starts[account], traces.starts[account + 1]):
+            token = traces.token[entry]
+            if traces.flags[entry] & flag and turns[token] > 0:
+                place = free[token]
+                free[token] += 1
+                lined_up[place], entries[place], places[entry] = account, entry, place
+                if flag == TELLING:
+                    by_use = traces.by_use[traces.kind[token]]
+                    share = share_of(by_use, traces.requests[entry], traces.sent[account])
+                    use[place] = np.sqrt(np.sqrt(share))
+    return _Rings(starts, turns, lined_up, use, places), entries
+
+
+def _shuffle_all(rings: _Rings, entries: Narrow, keys: Ints, hashes: Ints) -> None:
+    in_threads(
+        lambda part: _shuffle(rings, entries, keys, hashes, *part),
+        even_parts(rings.starts, ENTRIES),
+    )
+
+
+@compiled
+def _shuffle(rings: _Rings, entries: Narrow, keys: Ints, hashes: Ints, low: int, high: int) -> None:
+    """Put each of these tokens' rings into an order of its own."""
+    for token in range(low, high):
+        start, stop = rings.starts[token], rings.starts[token + 1]
+        if start < stop:
+            account = rings.account[start:stop].copy()
+            use, entry = rings.use[start:stop].copy(), entries[start:stop].copy()
+            drawn = np.empty(stop - start, np.int64)
+            for at in range(stop - start):
+                drawn[at] = spread_key(keys[account[at]] ^ hashes[token])
+            order = np.argsort(drawn)
+            for at in range(stop - start):
+                rings.account[start + at] = account[order[at]]
+                rings.place[entry[order[at]]] = start + at
+                if len(use):
+                    rings.use[start + at] = use[order[at]]
+
+
+@compiled
+def _meet(
+    traces: Traces, on_lists: _Rings, telling: _Rings, circle: _Rings,
+    kinds: _Kinds, rarity: Single, busy: Single, keys: Ints,
+    list_tokens: int, partners: int, nearest: int, low: int, high: int,
+    last_near: Ints, last_lot: Ints,
+) -> _Met:  # fmt: skip
+    """Whom these accounts meet, of those that they are compared with, and what speaks for them;
+    writes the places of each account's last partners."""
+    most, total = _most_met(traces, (on_lists, telling, circle), low, high)
+    often, number = np.zeros(len(keys), np.int32), np.full(len(keys), -1, np.int32)
+    other, steps = np.empty(most, np.int32), np.empty((most, len(kinds.most)), np.int32)
+    place = np.empty(most, np.int64)
+    count = np.zeros(high - low, np.int64)
+    partner, near, found = np.empty(total, np.int32), np.empty(total, np.int16), 0
+    for account in range(low, high):
+        # How often it meets others on lists, counted from here, so that nothing is to be reset.
+        since = (account - low) * list_tokens
+        _count(traces, on_lists, account, since, since + list_tokens, often)
+        met = 0
+        for rings, needed in ((on_lists, since + list_tokens), (telling, 0), (circle, 0)):
+            met = _look_around(
+                traces, rings, kinds, rarity, busy, account, often, needed, other, steps, number,
+                met,
+            )  # fmt: skip
+        own, first = traces.starts[account + 1] - traces.starts[account], found
+        for at in range(met):
+            number[other[at]] = -1
+            speaks = 0
+            for axis in range(len(kinds.most)):
+                speaks += min(steps[at, axis], kinds.most[axis])
+            speaks = min(speaks, _FAR)
+            place[at] = (_FAR - speaks) << _LOT_BITS | _lot(keys[account] + keys[other[at]])
+            theirs = traces.starts[other[at] + 1] - traces.starts[other[at]]
+            if theirs < own or (theirs == own and account < other[at]):
+                partner[found], near[found] = other[at], speaks
+                found += 1
+        count[account - low] = found - first
+        if met > partners:
+            last_near[account] = _last(place[:met], nearest)
+            last_lot[account] = _last(place[:met] & _LOTS, partners - nearest)
+    return _Met(low, count, partner[:found].copy(), near[:found].copy())
+
+
+@compiled
+def _most_met(traces: Traces, systems: tuple[_Rings, ...], low: int, high: int) -> tuple[int, int]:
+    """Whom one of these accounts may meet at most, and all of them together."""
+    most, total = 0, 0
+    for account in range(low, high):
+        met = 0
+        for rings in systems:
+            for entry in range(traces.starts[account], traces.starts[account + 1]):
+                if rings.place[entry] >= 0:
+                    met += 2 * rings.turns[traces.token[entry]]
+        most, total = max(most, met), total + met
+    return most, total
+
+
+@compiled
+def _count(
+    traces: Traces, rings: _Rings, account: int, since: int, enough: int, often: Narrow
+) -> None:
+    """Count for each neighbour on how many rings it is one, from `since` until it is enough."""
+    for entry in range(traces.starts[account], traces.starts[account + 1]):
+        place, token = rings.place[entry], traces.token[entry]
+        if place >= 0:
+            start, stop = rings.starts[token], rings.starts[token + 1]
+            for turn in range(1, rings.turns[token] + 1):
+                for there in _both_sides(start, stop, place, turn):
+                    neighbour = rings.account[there]
+                    often[neighbour] = min(max(often[neighbour], since) + 1, enough)
+
+
+@compiled
+def _both_sides(start: int, stop: int, place: int, turn: int) -> tuple[int, int]:
+    """The places so many steps ahead and behind on a ring."""
+    ahead, behind = place + turn, place - turn
+    if ahead >= stop:
+        ahead -= stop - start
+    if behind < start:
+        behind += stop - start
+    return ahead, behind
+
+
+@compiled
+def _look_around(
+    traces: Traces, rings: _Rings, kinds: _Kinds, rarity: Single, busy: Single, account: int,
+    often: Narrow, needed: int, other: Narrow, steps: Narrow, number: Narrow, met: int,
+) -> int:  # fmt: skip
+    """Add the account's neighbours on rings, if often enough, to those whom it has met, and what
+    the rings' tokens say to the steps of their axes; how many it has met then. `number` says where
+    each stands."""
+    for entry in range(traces.starts[account], traces.starts[account + 1]):
+        place, token = rings.place[entry], traces.token[entry]
+        if place < 0:
+            continue
+        kind, start, stop = traces.kind[token], rings.starts[token], rings.starts[token + 1]
+        for turn in range(1, rings.turns[token] + 1):
+            # Of two the one that stands before the other on the ring counts first.
+            before = True
+            for there in _both_sides(start, stop, place, turn):
+                neighbour = rings.account[there]
+                one, two = (account, neighbour) if before else (neighbour, account)
+                before = False
+                if often[neighbour] < needed:
+                    continue
+                at = number[neighbour]
+                if at < 0:
+                    at = number[neighbour] = met
+                    other[at] = neighbour
+                    for axis in range(len(kinds.most)):
+                        steps[at, axis] = 0
+                    met += 1
+                nats = rarity[token] - busy[one, kind] - busy[two, kind]
+                nats = min(max(nats, np.float32(0.0)), kinds.cap[kind]) * np.float32(_STEPS)
+                if len(rings.use):
+                    nats *= rings.use[place] * rings.use[there]
+                steps[at, kinds.axis[kind]] += np.int32(nats)
+    return met
+
+
+@compiled
+def _last(place: Ints, most: int) -> int:
+    """The place of the last of so many partners; -1 where there are to be none."""
+    if most == 0:
+        return -1
+    last: int = np.partition(place, most - 1)[most - 1]
     return last
 
 
-@dataclass(frozen=True)
-class _Rings:
-    """Rings of accounts, one after another, each in order of place."""
-
-    account: NDArray[np.int32]
-    #: How typical the ring's token is of each.
-    use: NDArray[np.float32]
-    #: Accounts of each ring, and to how many steps away they are neighbours.
-    size: Ints
-    turns: Ints
-    #: Kind and rarity of each ring's token.
-    kind: NDArray[np.int8]
-    rarity: NDArray[np.float32]
-
-    def parts(self) -> Iterator[tuple[slice, slice]]:
-        """Rings of some _ON_RINGS accounts together, and where their accounts stand."""
-        ends = np.cumsum(self.size)
-        marks = np.arange(_ON_RINGS, len(self.account), _ON_RINGS)
-        edges = np.unique(np.r_[0, np.searchsorted(ends, marks), len(ends)])
-        at = np.r_[0, ends][edges]
-        for (low, high), (start, stop) in zip(pairwise(edges), pairwise(at), strict=True):
-            yield slice(low, high), slice(start, stop)
+@compiled
+def _lot(both: int) -> int:
+    """One lot for two accounts, from the sum of their keys: in nobody's favour."""
+    lot: int = spread_key(both) & _LOTS
+    return lot
 
 
-@dataclass(frozen=True)
-class _Kinds:
-    """What a token of each kind may say."""
-
-    #: Of each account and kind, as in `Weights`.
-    busy: NDArray[np.float32]
-    #: Nats at most, and the axis that they are of.
-    cap: NDArray[np.float32]
-    axis: Ints
-
-    @classmethod
-    def of(cls, busy: Floats, policy: CampaignPolicy) -> _Kinds:
-        axis = np.zeros(len(KINDS), np.int64)
-        for at, declared in enumerate(policy.axes):
-            for kind, _ in declared.kinds:
-                if kind in KINDS:
-                    axis[KINDS.index(kind)] = at
-        cap = np.minimum(kind_caps(policy), _MOST_NATS)
-        return cls(busy.astype(np.float32), cap.astype(np.float32), axis)
-
-
-def _rings(
-    evidence: Evidence, rarity: Floats, carried: sparse.csr_matrix, steps: Ints, own_order: bool
-) -> _Rings:
-    """A ring of each token's accounts, in an order of the token's own or the same for all;
-    `steps` says for each token how far neighbours are."""
-    by_token = carried.tocsc()
-    size = np.diff(by_token.indptr).astype(np.int64)
-    # Beyond half way round, a ring only meets the same pairs from the other side.
-    turns = np.minimum(steps, size // 2)
-    used = turns > 0
-    on_ring = np.repeat(used, size)
-    rings = _Rings(
-        by_token.indices[on_ring], by_token.data[on_ring].astype(np.float32), size[used],
-        turns[used], evidence.token_kind[used], rarity[used].astype(np.float32),
-    )  # fmt: skip
-    spread, hashes = spread_keys(evidence.account_keys), evidence.token_hash[used]
-    for some, at in rings.parts():
-        ring = np.repeat(np.arange(some.stop - some.start), rings.size[some])
-        account = rings.account[at]
-        place = spread[account]
-        if own_order:
-            place = spread_keys(evidence.account_keys[account] ^ spread_keys(hashes[some])[ring])
-        order = _in_order(ring, place)
-        rings.account[at], rings.use[at] = account[order], rings.use[at][order]
-    return rings
+@compiled
+def _chosen(met: _Met, keys: Ints, last_near: Ints, last_lot: Ints) -> tuple[Ints, Narrow]:
+    """Of each account the partners that are kept, and how many they are."""
+    count, partner = np.zeros(len(met.partners), np.int64), np.empty(len(met.partner), np.int32)
+    start, kept = 0, 0
+    for row in range(len(met.partners)):
+        account, first = met.low + row, kept
+        for at in range(start, start + met.partners[row]):
+            other = met.partner[at]
+            lot = _lot(keys[account] + keys[other])
+            place = (_FAR - np.int64(met.near[at])) << _LOT_BITS | lot
+            if place <= max(last_near[account], last_near[other]) or lot <= max(
+                last_lot[account], last_lot[other]
+            ):
+                partner[kept] = other
+                kept += 1
+        start += met.partners[row]
+        count[row] = kept - first
+    return count, partner[:kept].copy()
 
 
-def _neighbours(rings: _Rings, kinds: _Kinds, low: int, high: int) -> Ints:
-    """Neighbours whose lower account is in a range, once for each ring that they are neighbours
-    on: lower * accounts + higher, and below it the axis and the nats of the ring's token."""
-    accounts = len(kinds.busy)
-    codes = [np.zeros(0, np.int64)]
-    for some, at in rings.parts():
-        size, turns = rings.size[some], rings.turns[some]
-        account, use = rings.account[at], rings.use[at]
-        kind = np.repeat(rings.kind[some], size)
-        rare, busy = np.repeat(rings.rarity[some], size), kinds.busy[account, kind]
-        start = np.repeat(np.cumsum(size) - size, size)
-        length, far = np.repeat(size, size), np.repeat(turns, size)
-        within = np.arange(len(account)) - start
-        for step in range(1, int(turns.max(initial=0)) + 1):
-            turn = np.flatnonzero(step <= far)
-            next_ = start[turn] + (within[turn] + step) % length[turn]
-            lower = np.minimum(account[turn], account[next_])
-            chosen = (lower >= low) & (lower < high)
-            lower, turn, next_ = lower[chosen], turn[chosen], next_[chosen]
-            higher = np.maximum(account[turn], account[next_])
-            nats = np.clip(rare[turn] - busy[turn] - busy[next_], 0.0, kinds.cap[kind[turn]])
-            nats *= use[turn] * use[next_] * np.float32(_STEPS)
-            meeting = (kinds.axis[kind[turn]] << _NATS_BITS) | nats.astype(np.int64)
-            pair = lower.astype(np.int64) * accounts + higher
-            codes.append((pair << _MEETING_BITS) | meeting)
-    return np.concatenate(codes)
-
-
-def _in_order(ring: Ints, place: Ints) -> NDArray[np.int32]:
-    """An order by ring, and by place on it; rings stand one after another."""
-    order = np.argsort(place, kind="stable").astype(np.int32)
-    # Sorted by place as a whole, then counted into their rings: linear, and keeps that order.
-    table = sparse.csr_matrix((order, (ring[order], np.arange(len(order)))))
-    return np.asarray(table.data)
-
-
-def _nearness(met: Ints, policy: CampaignPolicy) -> tuple[Ints, NDArray[np.int16]]:
-    """Pairs that meet, each once and in order, and what the tokens on which they do say of them,
-    in steps of a nat: axis by axis, as one cause makes several; sorts `met`."""
-    met.sort()
-    starts, _ = _runs(met >> _NATS_BITS)
-    nats = np.add.reduceat(met & ((1 << _NATS_BITS) - 1), starts) if len(starts) else met
-    codes = met[starts] >> _NATS_BITS
-    del met
-    most = np.zeros(1 << (_MEETING_BITS - _NATS_BITS), np.int64)
-    most[: len(policy.axes)] = [int(axis.cap * _STEPS) for axis in policy.axes]
-    nats = np.minimum(nats, most[codes & (len(most) - 1)])
-    codes >>= _MEETING_BITS - _NATS_BITS
-    starts, _ = _runs(codes)
-    near = np.add.reduceat(nats, starts) if len(starts) else nats
-    return codes[starts], np.minimum(near, _FAR).astype(np.int16)
-
-
-def _runs(codes: Ints) -> tuple[Ints, Ints]:
-    """Where runs of equal codes start, and how long they are."""
-    starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]][: len(codes)])
-    return starts, np.diff(np.r_[starts, len(codes)])
-
-
-def kind_caps(policy: CampaignPolicy) -> Floats:
+def kind_caps(policy: CampaignPolicy) -> NDArray[np.float64]:
     """Nats that a token of each kind may bring."""
     caps = np.zeros(len(KINDS))
     for axis in policy.axes:
@@ -288,56 +368,20 @@ def kind_caps(policy: CampaignPolicy) -> Floats:
     return caps
 
 
-def most_accounts(evidence: Evidence, policy: CampaignPolicy) -> Floats:
-    """Accounts above which a token of each kind proposes nothing."""
-    return np.maximum(_declared_caps(), policy.hub_share * len(evidence.accounts))
-
-
-def _declared_caps() -> Floats:
-    """Accounts above which a token of each kind is a hub: a gateway, a popular client."""
-    # A template has no indicator of its own, and may be as popular as its ending.
-    ending = INDICATORS_BY_KIND["template_end"].link_cap
-    return np.array([
-        INDICATORS_BY_KIND[kind].link_cap if kind in INDICATORS_BY_KIND else ending
-        for kind in KINDS
-    ], float)  # fmt: skip
-
-
-def some_entries(carried: sparse.csr_matrix, kept: NDArray[np.bool_]) -> sparse.csr_matrix:
-    """The matrix with these of its entries alone."""
-    upto = np.r_[0, np.cumsum(kept)]
-    return sparse.csr_matrix(
-        (carried.data[kept], carried.indices[kept], upto[carried.indptr]), shape=carried.shape
-    )
-
-
-def in_common(
-    carried: sparse.csr_matrix, first: Ints, second: Ints
-) -> tuple[sparse.csr_matrix, Ints]:
-    """What both accounts of each pair carry, as pairs x tokens with the product of their entries,
-    and the pair of each entry."""
-    both = carried[first].multiply(carried[second]).tocsr()
-    both.sort_indices()
-    return both, np.repeat(np.arange(len(first)), np.diff(both.indptr))
-
-
-def in_parts(work: Callable[[slice], None], count: int) -> None:
-    """Do the work for so many pairs or accounts, some at a time: each part writes what is its own
-    alone."""
-    parts = [slice(at, at + _CHUNK) for at in range(0, count, _CHUNK)]
-    if len(parts) < 2:  # not worth a thread
-        for part in parts:
-            work(part)
-        return
-    # NumPy and SciPy let go of the interpreter where the time goes.
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for _ in pool.map(work, parts):
-            pass
-
-
-def spread_keys(keys: Ints) -> Ints:
-    """Spread 64-bit keys (the finalizer of SplitMix64, Steele et al. 2014)."""
-    z = keys.astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
+@compiled
+def spread_key(key: int) -> int:
+    """Spread a 64-bit key (the finalizer of SplitMix64, Steele et al. 2014)."""
+    z = np.uint64(key) + np.uint64(0x9E3779B97F4A7C15)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return (z ^ (z >> np.uint64(31))).astype(np.int64)
+    spread: int = np.int64(z ^ (z >> np.uint64(31)))  # type: ignore[assignment]
+    return spread
+
+
+@compiled
+def spread_keys(keys: Ints) -> Ints:
+    """Spread 64-bit keys, each as `spread_key` does."""
+    spread = np.empty(len(keys), np.int64)
+    for at in range(len(keys)):
+        spread[at] = spread_key(keys[at])
+    return spread

@@ -66,9 +66,10 @@ def score_groups(
     corpora = known_corpora(lake, date, policy.window_days)
     described = describe(evidence, people, links, group_of, groups, policy, corpora)
     known = last_said(lake, date)
-    graph = graph_of(links, len(evidence.accounts))
+    graph = graph_of(links, among=np.ones(len(evidence.accounts), bool))
+    strong = strengths(graph, groups)
     findings = []
-    for group in described:
+    for group, strength in zip(described, strong, strict=True):
         ids = [evidence.accounts[i] for i in group.members]
         counted = count_labels(ids, known)
         kind, score, resale_score, weights = judge(group, counted, policy)
@@ -80,9 +81,7 @@ def score_groups(
         findings.append(Finding(
             members=ids,
             # One admitted by what it works on, without links, belongs as little as is allowed.
-            strength=np.maximum(
-                strengths(graph, group.members), policy.member_strength
-            ).tolist(),
+            strength=np.maximum(strength, policy.member_strength).tolist(),
             kind=kind,
             score=score,
             resale_score=resale_score,

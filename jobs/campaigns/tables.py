@@ -14,7 +14,7 @@ import pyarrow as pa
 from jobs.campaigns.events import Event
 from jobs.campaigns.evidence import KINDS, Evidence
 from jobs.campaigns.identity import Name
-from jobs.campaigns.links import Links
+from jobs.campaigns.links import Links, held
 from jobs.campaigns.scoring import Finding
 from jobs.catalog.figures import FIGURES
 from jobs.catalog.policy import CampaignPolicy
@@ -34,12 +34,12 @@ def links_tables(evidence: Evidence, links: Links, policy: CampaignPolicy) -> It
     families: list[str] = sorted({axis.family for axis in policy.axes})
     for at in range(0, max(len(links.first), 1), _LINKS):
         some = slice(at, at + _LINKS)
-        holds = links.axes[some] >= policy.axis_nats
+        holds = held(links.axes[some], len(policy.axes))
         of_family = np.column_stack([
             holds[:, [n for n, axis in enumerate(policy.axes) if axis.family == family]].any(axis=1)
             for family in families
         ])  # fmt: skip
-        kinds = links.kinds[some][:, alphabetical]
+        kinds = held(links.kinds[some], len(names))[:, alphabetical]
         yield pa.table(
             {
                 "account_a": ids.take(pa.array(links.first[some])),
@@ -51,10 +51,10 @@ def links_tables(evidence: Evidence, links: Links, policy: CampaignPolicy) -> It
         )
 
 
-def _lists(held: np.ndarray, names: list[str]) -> pa.ListArray:
+def _lists(holds: np.ndarray, names: list[str]) -> pa.ListArray:
     """The names of the columns that hold in each row."""
-    row, column = np.nonzero(held)
-    offsets = np.r_[0, np.cumsum(np.bincount(row, minlength=held.shape[0]))]
+    row, column = np.nonzero(holds)
+    offsets = np.r_[0, np.cumsum(np.bincount(row, minlength=holds.shape[0]))]
     return pa.ListArray.from_arrays(
         pa.array(offsets.astype(np.int32)),
         pa.array(names, pa.string()).take(pa.array(column.astype(np.int64))),

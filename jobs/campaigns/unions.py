@@ -15,7 +15,9 @@ from jobs.campaigns.evidence import KINDS, Evidence
 from jobs.campaigns.links import Links
 from jobs.campaigns.lists import list_in_common, lists_of
 from jobs.campaigns.pairs import spread_keys
+from jobs.campaigns.traces import ON_LIST, ByToken, Traces, by_token, traces_of
 from jobs.catalog.policy import CampaignPolicy
+from jobs.platform.compiling import compiled
 
 Ints = NDArray[np.int64]
 
@@ -88,31 +90,43 @@ def admit(
     with each other (the median over a sample of them), or nearly as much where a link says the
     same.
     """
-    lists = lists_of(evidence, policy)
-    linked = np.zeros(len(evidence.accounts), np.int64)
-    np.add.at(linked, links.first, 1)
-    np.add.at(linked, links.second, 1)
+    traces = traces_of(evidence, policy)
+    lists = lists_of(traces, policy)
+    carriers = by_token(traces, ON_LIST)
+    linked = np.zeros(len(evidence.accounts), bool)
+    linked[links.first] = linked[links.second] = True
     free = np.ones(len(evidence.accounts), bool)
     for members in groups:
         free[members] = False
-    by_token = lists.carried.tocsc()
     admitted = []
     for members in groups:
         order = np.argsort(spread_keys(evidence.account_keys[members]), kind="stable")
         sample = members[order[: policy.admitting]]
-        in_common = list_in_common(lists, by_token, sample, policy)
-        among = in_common(sample)
+        among = list_in_common(traces, lists, sample, sample)
         np.fill_diagonal(among, np.nan)
         typical = float(np.median(np.nanmedian(among, axis=1)))
         if typical >= policy.admit_nats:
-            met, times = np.unique(lists.carried[sample].indices, return_counts=True)
-            theirs = by_token[:, met[times >= policy.list_tokens]]
-            pieces = np.bincount(theirs.indices, minlength=len(free))
+            pieces = _pieces_of(traces, carriers, sample, policy.list_tokens)
             near = np.flatnonzero(free & (pieces >= 0.5 * np.median(pieces[members])))
-            common = np.median(in_common(near), axis=1)
-            needed = np.where(linked[near] > 0, policy.admit_share, 1.0) * typical
+            common = np.median(list_in_common(traces, lists, near, sample), axis=1)
+            needed = np.where(linked[near], policy.admit_share, 1.0) * typical
             joins = near[common >= needed]
             free[joins] = False
             members = np.sort(np.r_[members, joins])
         admitted.append(members)
     return sorted(admitted, key=lambda group: int(group[0]))
+
+
+@compiled
+def _pieces_of(traces: Traces, carriers: ByToken, sample: Ints, least: int) -> Ints:
+    """Of each account, how many it carries of the pieces that so many of a sample carry."""
+    times = np.zeros(len(traces.kind), np.int16)
+    pieces = np.zeros(len(traces.sent), np.int64)
+    for account in sample:
+        for entry in range(traces.starts[account], traces.starts[account + 1]):
+            token = traces.token[entry]
+            times[token] += 1
+            if times[token] == least and traces.flags[entry] & ON_LIST:
+                for place in range(carriers.starts[token], carriers.starts[token + 1]):
+                    pieces[carriers.account[place]] += 1
+    return pieces

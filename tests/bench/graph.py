@@ -90,9 +90,12 @@ def stillwatch(folder: Path, meter: Meter) -> dict[str, Any]:
     from jobs.campaigns.links import FIRM, Links
 
     def groups(first: Ints, second: Ints, weight: NDArray[np.float64], keys: Ints) -> list[Ints]:
-        blank = np.zeros((len(first), 1))
-        firm = np.full(len(first), FIRM, np.int8)
-        links = Links(first, second, weight, blank, blank.astype(bool), firm)
+        ends = first.astype(np.int32), second.astype(np.int32)
+        count = len(first)
+        links = Links(
+            *ends, weight, np.zeros(count, np.uint8), np.zeros(count, np.uint32),
+            np.full(count, FIRM, np.int8),
+        )  # fmt: skip
         return find_groups(keys, links, CAMPAIGN_POLICY)
 
     return _measured(folder, meter, "stillwatch", groups)

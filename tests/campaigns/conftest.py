@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -22,6 +22,7 @@ from jobs.campaigns.evidence import (
     _hour_matrix,
     _matrices,
 )
+from jobs.campaigns.links import Links, find_links
 from jobs.carriers.counting import Numbering
 from jobs.carriers.reading import Rows
 from jobs.catalog.measures import WORDS
@@ -118,10 +119,28 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
     )  # fmt: skip
 
 
+def links_between(
+    first: Sequence[int] | np.ndarray,
+    second: Sequence[int] | np.ndarray,
+    weight: float | Sequence[float] = 1.0,
+    axes: int = 0,
+    level: int | Sequence[int] = 0,
+) -> Links:
+    """Links that all hold on the same axes, a bit each."""
+    count = len(first)
+    return Links(
+        first=np.array(first, np.int32),
+        second=np.array(second, np.int32),
+        weight=np.full(count, weight, np.float64),
+        axes=np.full(count, axes, np.uint8),
+        kinds=np.zeros(count, np.uint32),
+        level=np.full(count, level, np.int8),
+    )
+
+
 @pytest.fixture
 def linked() -> Callable[[str], set[tuple[str, str]]]:
     """`linked(text)`: the pairs that the policy links, of accounts that are not strangers."""
-    from jobs.campaigns.links import find_links
 
     def of(text: str) -> set[tuple[str, str]]:
         evidence = evidence_of(read(text))

@@ -10,9 +10,8 @@ import pyarrow as pa
 import pytest
 
 from jobs.campaigns.facts import describe, population_of
-from jobs.campaigns.links import Links
 from jobs.catalog.policy import CAMPAIGN_POLICY
-from tests.campaigns.conftest import evidence_of, read, spread
+from tests.campaigns.conftest import evidence_of, links_between, read, spread
 
 AXES = [axis.name for axis in CAMPAIGN_POLICY.axes]
 
@@ -21,10 +20,8 @@ def figures(text: str, group: str, bound_by: str = "work", **changed: Any) -> di
     """The figures of one group whose linked pairs all hold on the axes named."""
     evidence = replace(evidence_of(read(text)), **changed)
     members = np.array([evidence.accounts.index(name) for name in spread(group)])
-    axes = np.zeros((len(members) - 1, len(AXES)))
-    axes[:, [AXES.index(name) for name in bound_by.split()]] = CAMPAIGN_POLICY.axis_nats
-    links = Links(members[:-1], members[1:], axes.sum(axis=1), axes, np.zeros((len(axes), 1), bool),
-                  np.zeros(len(axes), np.int8))  # fmt: skip
+    axes = sum(1 << AXES.index(name) for name in bound_by.split())
+    links = links_between(members[:-1], members[1:], axes=axes)
     group_of = np.full(len(evidence.accounts), -1)
     group_of[members] = 0
     (found,) = describe(

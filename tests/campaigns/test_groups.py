@@ -7,11 +7,11 @@ import dataclasses
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import sparse
 
 from jobs.campaigns.groups import core_members, find_groups, graph_of, merge, propagate, strengths
 from jobs.campaigns.links import FIRM, LISTED, Links
 from jobs.catalog.policy import CAMPAIGN_POLICY
+from tests.campaigns.conftest import links_between
 
 LOOSE = dataclasses.replace(CAMPAIGN_POLICY, group_accounts=2, member_links=1, member_share=0.0)
 
@@ -20,18 +20,20 @@ def links_of(
     edges: dict[tuple[int, int], float], listed: frozenset[tuple[int, int]] = frozenset()
 ) -> Links:
     pairs = sorted(edges)
-    return Links(
-        first=np.array([a for a, _ in pairs], np.int64),
-        second=np.array([b for _, b in pairs], np.int64),
-        weight=np.array([edges[p] for p in pairs], np.float64),
-        axes=np.zeros((len(pairs), len(CAMPAIGN_POLICY.axes))),
-        kinds=np.zeros((len(pairs), 1), bool),
-        level=np.array([LISTED if p in listed else FIRM for p in pairs], np.int8),
+    return links_between(
+        [a for a, _ in pairs],
+        [b for _, b in pairs],
+        weight=[edges[pair] for pair in pairs],
+        level=[LISTED if pair in listed else FIRM for pair in pairs],
     )
 
 
 def keys_of(count: int) -> np.ndarray:
     return (np.arange(count, dtype=np.int64) * 0x9E3779B97F4A7C1) % 2**62
+
+
+def everyone(count: int) -> np.ndarray:
+    return np.ones(count, bool)
 
 
 def clique(members: range, weight: float) -> dict[tuple[int, int], float]:
@@ -97,7 +99,8 @@ def test_no_group_reaches_beyond_a_component(graph: tuple[int, dict]) -> None:
 def test_settled_labels_are_those_of_the_plain_rule(graph: tuple[int, dict]) -> None:
     count, edges = graph
     for rounds in (0, 20):
-        labels = propagate(graph_of(links_of(edges), count), keys_of(count), rounds).tolist()
+        graph = graph_of(links_of(edges), everyone(count))
+        labels = propagate(graph, keys_of(count), rounds).tolist()
         for node in range(count):
             assert heaviest_label(edges, labels, node) == labels[node]
 
@@ -129,38 +132,35 @@ def test_a_ring_of_a_thousand_settles_as_one_group() -> None:
 
 
 def test_merging_keeps_what_hardly_touches_apart() -> None:
-    graph = graph_of(links_of(clique(range(5), 10.0) | clique(range(5, 10), 10.0) | {(0, 5): 9.0}),
-                     10)  # fmt: skip
-    labels = np.repeat([0, 5], 5)
+    edges = clique(range(5), 10.0) | clique(range(5, 10), 10.0) | {(0, 5): 9.0}
+    graph = graph_of(links_of(edges), everyone(10))
+    labels = np.repeat(np.array([0, 5], np.int32), 5)
     assert merge(graph, labels).tolist() == labels.tolist()
 
 
 def test_merging_joins_halves_of_one_group() -> None:
-    graph = graph_of(links_of(clique(range(10), 10.0)), 10)
-    assert len(set(merge(graph, np.repeat([0, 5], 5)))) == 1
+    graph = graph_of(links_of(clique(range(10), 10.0)), everyone(10))
+    assert len(set(merge(graph, np.repeat(np.array([0, 5], np.int32), 5)))) == 1
 
 
 def test_strength_is_the_share_of_a_members_links_inside() -> None:
-    graph = graph_of(links_of(clique(range(5), 10.0) | {(0, 5): 40.0}), 6)
-    assert strengths(graph, np.arange(5)).tolist() == [0.5, 1.0, 1.0, 1.0, 1.0]
+    graph = graph_of(links_of(clique(range(5), 10.0) | {(0, 5): 40.0}), everyone(6))
+    (strong,) = strengths(graph, [np.arange(5)])
+    assert strong.tolist() == [0.5, 1.0, 1.0, 1.0, 1.0]
 
 
 def test_no_links_make_no_groups() -> None:
-    empty = sparse.csr_matrix((3, 3))
-    assert core_members(empty, np.arange(3), CAMPAIGN_POLICY) == []
+    empty = graph_of(links_of({}), everyone(3))
+    assert core_members(empty, np.arange(3, dtype=np.int32), CAMPAIGN_POLICY) == []
+    assert find_groups(keys_of(3), links_of({}), CAMPAIGN_POLICY) == []
 
 
 def test_a_bystander_of_a_firm_group_is_no_member() -> None:
     # Nine accounts bound all round; a tenth shares one thing with two of them.
     pairs = [(a, b) for a in range(9) for b in range(a + 1, 9)]
-    first = np.array([a for a, _ in pairs] + [0, 1])
-    second = np.array([b for _, b in pairs] + [9, 9])
-    weight = np.array([12.0] * len(pairs) + [7.0, 7.0])
-    blank = np.zeros((len(first), 1))
-    links = Links(first, second, weight, blank, blank.astype(bool),
-                  np.zeros(len(first), np.int8))  # fmt: skip
+    edges = dict.fromkeys(pairs, 12.0) | {(0, 9): 7.0, (1, 9): 7.0}
     keys = np.arange(10, dtype=np.int64) * 7_919
-    (group,) = find_groups(keys, links, CAMPAIGN_POLICY)
+    (group,) = find_groups(keys, links_of(edges), CAMPAIGN_POLICY)
     assert group.tolist() == list(range(9))
 
 

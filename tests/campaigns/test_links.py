@@ -8,10 +8,11 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from jobs.campaigns.evidence import KINDS
-from jobs.campaigns.links import find_links, weigh, weights_of
-from jobs.campaigns.lists import closed_circle, lists_of
-from jobs.campaigns.pairs import propose
+from jobs.campaigns.comparing import compare
+from jobs.campaigns.links import find_links, rules_of
+from jobs.campaigns.lists import lists_of
+from jobs.campaigns.pairs import Pairs, propose
+from jobs.campaigns.traces import traces_of
 from jobs.catalog.policy import CAMPAIGN_POLICY
 from tests.campaigns.conftest import evidence_of, read, spread
 
@@ -60,21 +61,23 @@ def test_a_token_of_very_many_accounts_says_nothing(linked: Linked) -> None:
 
 def test_a_hub_is_weighed_at_its_rarity_where_something_else_proposes() -> None:
     evidence = evidence_of(read("a1..a99 | template | greeting\n a1 a2 | payment | card"))
-    weights = weights_of(evidence, CAMPAIGN_POLICY)
-    nats = weigh(evidence, weights, np.array([0]), np.array([1]), CAMPAIGN_POLICY)[0][0]
+    traces = traces_of(evidence, CAMPAIGN_POLICY)
+    rules = rules_of(CAMPAIGN_POLICY, len(evidence.accounts))
+    # One pair alone: the first account with the second.
+    starts = np.ones(len(evidence.accounts) + 1, np.int64)
+    starts[0] = 0
+    pairs = Pairs(starts, np.array([1], np.int32))
+    lists = lists_of(traces, CAMPAIGN_POLICY)
+    found = compare(traces, lists, rules, pairs, 0, len(evidence.accounts))
+    assert (found.first.tolist(), found.second.tolist()) == ([0], [1])
     # 499 accounts with one template each, 99 with this one: ln(499 / 99) = 1.62 nats.
-    assert nats[KINDS.index("template")] == pytest.approx(np.log(499 / 99))
+    assert found.axes[0, rules.work] == pytest.approx(np.log(499 / 99))
 
 
 def test_proposals_grow_with_accounts_and_not_with_pairs() -> None:
     evidence = evidence_of(read("a1..a99 | payment | card"))
-    weights = weights_of(evidence, CAMPAIGN_POLICY)
-    lists = lists_of(evidence, CAMPAIGN_POLICY)
-    closed = closed_circle(evidence, lists, CAMPAIGN_POLICY)
-    first, _ = propose(
-        evidence, weights.rarity, weights.busy, weights.use, lists.carried, closed, CAMPAIGN_POLICY
-    )
-    assert len(first) == 99 * CAMPAIGN_POLICY.ring  # of 4,851 pairs
+    pairs = propose(evidence, traces_of(evidence, CAMPAIGN_POLICY), CAMPAIGN_POLICY)
+    assert len(pairs.partner) == 99 * CAMPAIGN_POLICY.ring  # of 4,851 pairs
 
 
 def test_two_causes_that_meet_by_chance_link_nobody(linked: Linked) -> None:

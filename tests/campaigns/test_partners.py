@@ -11,9 +11,9 @@ import pytest
 from jobs.campaigns import pairs as of_pairs
 from jobs.campaigns.evidence import Evidence
 from jobs.campaigns.groups import find_groups
-from jobs.campaigns.links import find_links, weights_of
-from jobs.campaigns.lists import closed_circle, lists_of
-from jobs.campaigns.pairs import propose, some_of_each, spread_keys
+from jobs.campaigns.links import find_links
+from jobs.campaigns.pairs import meetings, propose, spread_keys
+from jobs.campaigns.traces import mark_closed_circle, traces_of
 from jobs.catalog.policy import CAMPAIGN_POLICY, CampaignPolicy
 from tests.campaigns.conftest import evidence_of, read, spread
 
@@ -22,21 +22,23 @@ def few(partners: int, nearest: int) -> CampaignPolicy:
     return dataclasses.replace(CAMPAIGN_POLICY, partners=partners, nearest=nearest)
 
 
+def met_by(evidence: Evidence, policy: CampaignPolicy) -> set[tuple[int, int]]:
+    """Pairs that are proposed, the lower account first."""
+    traces = traces_of(evidence, policy)
+    mark_closed_circle(traces, evidence, policy)
+    pairs = propose(evidence, traces, policy)
+    owner = np.repeat(np.arange(len(evidence.accounts)), np.diff(pairs.starts))
+    size = np.diff(traces.starts)
+    # Who carries more has the other as its partner.
+    assert (size[owner] >= size[pairs.partner]).all()
+    ends = zip(owner.tolist(), pairs.partner.tolist(), strict=True)
+    found = [(min(a, b), max(a, b)) for a, b in ends]
+    assert len(set(found)) == len(found)
+    return set(found)
+
+
 def proposed(evidence: Evidence, policy: CampaignPolicy) -> set[tuple[str, str]]:
-    weights, lists = weights_of(evidence, policy), lists_of(evidence, policy)
-    closed = closed_circle(evidence, lists, policy)
-    first, second = propose(
-        evidence, weights.rarity, weights.busy, weights.use, lists.carried, closed, policy
-    )
-    return {
-        (evidence.accounts[a], evidence.accounts[b]) for a, b in zip(first, second, strict=True)
-    }
-
-
-def everyone(accounts: int, nats: int = 100) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pairs of so many accounts, for all of whom as much speaks."""
-    first, second = np.array(list(combinations(range(accounts), 2)), np.int32).T
-    return first, second, np.full(len(first), nats, np.int16)
+    return {(evidence.accounts[a], evidence.accounts[b]) for a, b in met_by(evidence, policy)}
 
 
 def test_pairs_do_not_grow_with_what_a_group_shares() -> None:
@@ -53,9 +55,9 @@ def test_pairs_do_not_grow_with_what_a_group_shares() -> None:
 
 def test_who_has_few_partners_keeps_all_of_them() -> None:
     # One account meets a hundred, each of whom meets that one alone.
-    first, second = np.zeros(100, np.int32), np.arange(1, 101, dtype=np.int32)
-    near = np.zeros(100, np.int16)
-    assert some_of_each(np.arange(101), first, second, near, few(partners=8, nearest=2)).all()
+    rows = [f"a1 b{n} | phone | number{n}" for n in range(1, 100)]
+    evidence = evidence_of(read("\n".join(rows)))
+    assert len(proposed(evidence, few(partners=8, nearest=2))) == 99
 
 
 def test_true_partners_are_kept_among_many_by_chance() -> None:
@@ -69,39 +71,47 @@ def test_true_partners_are_kept_among_many_by_chance() -> None:
     assert theirs <= proposed(evidence, few(partners=6, nearest=4))
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_the_partners_kept_are_those_that_one_by_one_would_be(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def crowd(accounts: int, seed: int) -> Evidence:
+    """Accounts that meet by chance on rare phrases and exits."""
     rng = np.random.default_rng(seed)
-    all_first, all_second, _ = everyone(30)
-    some = np.sort(rng.choice(len(all_first), 300, replace=False))
-    first, second = all_first[some], all_second[some]
-    near = rng.integers(0, 5, len(some)).astype(np.int16)
-    keys = rng.integers(-(2**62), 2**62, 30)
+    names = spread(f"a1..a{accounts}")
+    rows = [
+        f"{' '.join(rng.choice(names, rng.integers(2, 9), replace=False))} | {kind} | token{n}"
+        for kind in ("address", "shingle", "template")
+        for n in range(2 * accounts)
+    ]
+    return evidence_of(read("\n".join(rows)), strangers=600)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_partners_kept_are_those_that_one_by_one_would_be(seed: int) -> None:
+    evidence = crowd(60, seed)
+    traces, keys = traces_of(evidence, CAMPAIGN_POLICY), evidence.account_keys
+    near, lots = {}, {}  # of all who meet, in steps of a nat what speaks for them
+    for some in meetings(evidence, traces, CAMPAIGN_POLICY)[0]:
+        owner = some.low + np.repeat(np.arange(len(some.partners)), some.partners)
+        for a, b, steps in zip(owner.tolist(), some.partner.tolist(), some.near, strict=True):
+            pair = min(a, b), max(a, b)
+            near[pair] = int(steps)
+            lots[pair] = int(spread_keys(keys[[a]] + keys[[b]])[0]) & of_pairs._LOTS
     policy = few(partners=12, nearest=5)
-    lots = spread_keys(keys[first] + keys[second]) & of_pairs._LOTS
-    wanted = np.zeros(len(some), bool)
-    for account in range(30):
-        of = np.flatnonzero((first == account) | (second == account)).tolist()
+    wanted = set()
+    for account in range(len(keys)):
+        of = [pair for pair in near if account in pair]
         if len(of) <= policy.partners:
-            wanted[of] = True
-        wanted[sorted(of, key=lambda pair: (-near[pair], lots[pair]))[:5]] = True
-        wanted[sorted(of, key=lambda pair: lots[pair])[:7]] = True
-    assert 150 < wanted.sum() < 300
-    monkeypatch.setattr(of_pairs, "_NEIGHBOURS", 40)  # some accounts after the others
-    assert (some_of_each(keys, first, second, near, policy) == wanted).all()
+            wanted.update(of)
+        wanted.update(sorted(of, key=lambda pair: (-near[pair], lots[pair]))[:5])
+        wanted.update(sorted(of, key=lots.__getitem__)[:7])
+    assert 60 * 4 < len(wanted) < 0.5 * len(near)
+    assert met_by(evidence, policy) == wanted
 
 
 def test_lots_favour_no_name() -> None:
-    first, second, near = everyone(200)
-    keys = np.random.default_rng(1).integers(-(2**62), 2**62, 200)
-    kept = some_of_each(keys, first, second, near, few(partners=20, nearest=5))
-    across = (first < 100) & (second >= 100)
-    # Of 19,900 pairs 10,000 lead from the first hundred names to the others.
-    assert kept[across].mean() == pytest.approx(kept.mean(), rel=0.1)
-    low = np.bincount(np.r_[first[kept], second[kept]])[:100].mean()
-    high = np.bincount(np.r_[first[kept], second[kept]])[100:].mean()
+    evidence = crowd(99, seed=1)
+    names = [at for at, name in enumerate(evidence.accounts) if name.startswith("a")]
+    kept = met_by(evidence, few(partners=8, nearest=2))
+    partners = np.bincount(np.array(list(kept)).ravel(), minlength=len(evidence.accounts))
+    low, high = partners[names[:49]].mean(), partners[names[49:]].mean()
     assert low == pytest.approx(high, rel=0.1)
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from jobs.campaigns.links import Links
 from jobs.campaigns.unions import admit, join_pieces
 from jobs.catalog.policy import CAMPAIGN_POLICY
-from tests.campaigns.conftest import evidence_of, read, spread
+from tests.campaigns.conftest import evidence_of, links_between, read, spread
 
 
 def joined(text: str, *groups: str) -> list[list[str]]:
@@ -62,8 +61,7 @@ def admitted(text: str, group: str, linked: str = "") -> list[str]:
     members = np.array([index[a] for a in spread(group)], np.int64)
     ends = np.array([index[a] for a in spread(linked)], np.int64) if linked else members[:0]
     first, second = np.minimum(ends, members[0]), np.maximum(ends, members[0])
-    links = Links(first, second, np.ones(len(ends)), np.zeros((len(ends), 1)),
-                  np.zeros((len(ends), 1), bool), np.zeros(len(ends), np.int8))  # fmt: skip
+    links = links_between(first, second)
     (found,) = admit(evidence, links, [members], CAMPAIGN_POLICY)
     return [evidence.accounts[at] for at in found]
 
