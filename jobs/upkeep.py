@@ -41,7 +41,7 @@ def run(lake: Lake, date: dt.date) -> list[Upkept]:
         if expired:
             delta.delete(f"date < '{oldest.isoformat()}'")
         for night in lake.nights(name):
-            if oldest <= night <= date:
+            if oldest <= night <= date and not table.write_options:
                 delta.optimize.compact(partition_filters=[("date", "=", night.isoformat())])
         text = name == "request_text"
         deleted = delta.vacuum(

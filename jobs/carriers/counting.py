@@ -166,7 +166,7 @@ class Numbering:
         self._accounts: Ints = np.empty(1, np.int64)
         self._count = 0
         if accounts is not None:
-            self.number(accounts)
+            self.number(np.array(accounts))
 
     def number(self, accounts: Ints) -> Places:
         """The number of each account; those that are new get one."""

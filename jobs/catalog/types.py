@@ -81,6 +81,9 @@ class Table:
     partition: str | None = "date"
     #: Left by a later step than the one that fills the table's night: never replaced as a whole.
     append_only: bool = False
+    #: What engines are told when they write it, each in its own words. Its files stay as they are
+    #: written, where others are joined by upkeep.
+    write_options: tuple[tuple[str, str], ...] = ()
 
     @property
     def column_names(self) -> tuple[str, ...]:

@@ -346,6 +346,7 @@ class Lake:
                 selected.write.format("delta")
                 .mode("overwrite")
                 .option("replaceWhere", f"date = '{date.isoformat()}'")
+                .options(**dict(table.write_options))
                 .save(self._engine_path(name))
             )
         return self._written(name, date)
@@ -457,9 +458,8 @@ def _conformed(rows: pa.Table, table: Table, date: dt.date | None) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=arrow_schema(table))
 
 
-#: Rows are looked up by night, which is the partition. The least and the greatest value of each
-#: column of each file would fill the log, and Sail, told that they are the same, puts the value in
-#: place of the column, which its xxhash64 does not survive (docs/stack.md).
+#: Statistics of each file's columns would fill the log, and Sail, told that a column's least and
+#: greatest value are the same, puts it in the column's place: docs/stack.md has what comes of it.
 _CONFIGURATION: dict[str, str | None] = {"delta.dataSkippingNumIndexedCols": "0"}
 
 
