@@ -151,10 +151,11 @@ def _line_up(traces: Traces, flag: int, steps: Ints, order: Ints) -> tuple[_Ring
     for entry in range(len(traces.token)):
         if traces.flags[entry] & flag:
             size[traces.token[entry]] += 1
-    # Beyond half way round, a ring only meets the same pairs from the other side.
-    turns = np.minimum(steps, size // 2)
-    starts = np.zeros(tokens + 1, np.int64)
-    starts[1:] = np.cumsum(np.where(turns > 0, size, 0))
+    turns, starts = np.zeros(tokens, np.int64), np.zeros(tokens + 1, np.int64)
+    for token in range(tokens):
+        # Beyond half way round, a ring only meets the same pairs from the other side.
+        turns[token] = min(steps[token], size[token] // 2)
+        starts[token + 1] = starts[token] + (size[token] if turns[token] > 0 else 0)
     free = starts[:-1].copy()
     lined_up = np.empty(starts[-1], np.int32)
     use = np.empty(starts[-1] if flag == TELLING else 0, np.float32)
