@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 
 
 def run(lake: Lake, date: dt.date) -> None:
+    write_rollups(lake, date)
+    for night in [*_without_tokens(lake, date), date]:
+        write_tokens(lake, night)
+
+
+def write_rollups(lake: Lake, date: dt.date) -> None:
+    """Write the night's `account_daily`, `account_indicators` and `account_templates`."""
     requests = lake.night("requests", date)
     lake.write_night("account_daily", date, account_daily(requests))
     # Groups are by account, so accounts can come one part after another.
@@ -40,8 +47,6 @@ def run(lake: Lake, date: dt.date) -> None:
                 for part in range(number)
             ]
             lake.write_night(name, date, staged.gathered(name, frames))
-    for night in [*_without_tokens(lake, date), date]:
-        write_tokens(lake, night)
 
 
 def write_tokens(lake: Lake, date: dt.date) -> None:

@@ -94,8 +94,8 @@ STILLWATCH = "Stillwatch"
 _REQUESTS = Preparation("requests", "rollups:ingest_day")
 _ROLLUPS = Preparation("rollups", "rollups:stillwatch")
 
-_OUR_ROLLUPS = Arm(STILLWATCH, "rollups:stillwatch", "the step `rollup`: Delta tables, checked "
-                   "against their constraints", leaves="rollups")  # fmt: skip
+_OUR_ROLLUPS = Arm(STILLWATCH, "rollups:stillwatch", "the rollups of the step `rollup`: Delta "
+                   "tables, checked against their constraints", leaves="rollups")  # fmt: skip
 _DUCKDB = Arm("DuckDB", "rollups_duckdb:work", "SQL by hand, one Parquet file a table")
 _POLARS = Arm("Polars", "rollups_polars:work", "expressions by hand, lazy, written as a stream")
 _READ = Arm("reading only", "floor:read_requests", "the columns that rollups read, decoded once")
