@@ -52,7 +52,7 @@ def test_each_step_killed_again_and_again(world, copy):
     assert caught >= 5, "the processes ended before they were killed"
     # `cases` draws no second reviews here, and no shadow is set.
     assert writes == {
-        "ingest": 6, "rollup": 3, "campaigns": 4, "score": 2, "decide": 3, "limits": 3, "cases": 1,
+        "ingest": 6, "rollup": 4, "campaigns": 4, "score": 2, "decide": 3, "limits": 3, "cases": 1,
         "shadow": 0,
     }  # fmt: skip
     assert_same_tables(world.lake("second night"), lake)
