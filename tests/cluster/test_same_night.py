@@ -33,7 +33,7 @@ Process = subprocess.Popen[str]
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("java") is None, reason="Apache Spark needs Java on the path"),
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1500),
 ]
 
 
