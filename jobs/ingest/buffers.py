@@ -10,6 +10,9 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+#: The characters of hexadecimal digits, by their value.
+HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
+
 
 def bytes_of(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """The UTF-8 of n texts, one after another, and n + 1 places where each begins and ends; a null

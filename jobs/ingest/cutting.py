@@ -19,6 +19,7 @@ from jobs.catalog.sketch import (
     WORD_BUCKETS,
     WORD_LETTERS,
 )
+from jobs.ingest.buffers import HEX
 from jobs.ingest.hashing import FIRST_SEED, hash_of_bytes, hash_of_number, two_hashes_of_bytes
 from jobs.platform.compiling import compiled
 
@@ -36,7 +37,6 @@ _KINDS[list(b" \t\r\n")] = _SPACE
 _KINDS[list(b"0123456789")] = _DIGIT
 _SHOWN = np.where(_KINDS == _SPACE, 32, np.where(_KINDS == _DIGIT, 48, np.arange(256)))
 _SHOWN = _SHOWN.astype(np.uint8)
-_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
 @compiled
@@ -142,7 +142,7 @@ def in_lower_case(
 @compiled
 def _put_hex(out: NDArray[np.uint8], value: np.uint64) -> None:
     for digit in range(16):
-        out[digit] = _HEX[(value >> np.uint64(60 - 4 * digit)) & np.uint64(15)]
+        out[digit] = HEX[(value >> np.uint64(60 - 4 * digit)) & np.uint64(15)]
 
 
 @compiled

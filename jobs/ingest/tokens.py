@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from jobs.ingest.buffers import bytes_of, texts_of
+from jobs.ingest.buffers import HEX, bytes_of, texts_of
 from jobs.platform.compiling import compiled
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 64
 _DIGEST_BYTES = 32
 _TOKEN_BYTES = 16
-_HEX = np.frombuffer(b"0123456789abcdef", np.uint8)
 
 
 def _root_bits(prime: int, root: int) -> int:
@@ -131,7 +130,7 @@ def _codes(
         _compress(state, digest, 0, words)
         for digit in range(2 * _TOKEN_BYTES):
             nibble = state[digit // 8] >> np.uint32(28 - 4 * (digit % 8))
-            digits[n, digit] = _HEX[nibble & np.uint32(15)]
+            digits[n, digit] = HEX[nibble & np.uint32(15)]
     return digits
 
 

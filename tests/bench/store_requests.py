@@ -10,14 +10,12 @@ reckons with.
 from __future__ import annotations
 
 import datetime as dt
-import importlib.util
 import os
 import re
 import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -25,22 +23,11 @@ from jobs.platform.lake import Lake, files_of
 from jobs.platform.settings import Settings
 from jobs.simulator import WorldSettings, simulate
 from tests.bench.data import DATE, PROMPT_CHARS, accounts_of
+from tests.local_cluster import LocalCluster
 
-ROOT = Path(__file__).resolve().parents[2]
 #: How the store's server writes a request down.
 _ASKED = re.compile(r'"(GET|PUT|POST|HEAD|DELETE) (\S+) HTTP')
 KINDS = ("PUT", "POST", "DELETE", "LIST", "GET", "HEAD")
-
-
-def local_cluster() -> Any:
-    """The module infra/cluster/local.py, which stands outside of the packages."""
-    spec = importlib.util.spec_from_file_location(
-        "local_store_of_infra", ROOT / "infra" / "cluster" / "local.py"
-    )
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def asked(log: str) -> Counter[str]:
@@ -61,7 +48,7 @@ def run(folder: Path, requests: int, days: int) -> list[tuple[str, Counter[str],
     )  # fmt: skip
     simulate(folder / "landing", folder / "truth", world, lambda _: None)
     found = []
-    with local_cluster().LocalCluster(folder / "store", workers=0) as store:
+    with LocalCluster(folder / "store", workers=0) as store:
         store.put(folder / "landing")
         os.environ.update(store.variables)
         log = folder / "store" / "logs" / "store.log"
