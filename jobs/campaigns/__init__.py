@@ -24,16 +24,20 @@ def run(lake: Lake, date: dt.date) -> None:
     from jobs.campaigns.groups import find_groups
     from jobs.campaigns.identity import match_names, recall
     from jobs.campaigns.links import find_links
+    from jobs.campaigns.lists import lists_of
     from jobs.campaigns.scoring import score_groups
     from jobs.campaigns.tables import links_tables, publish
+    from jobs.campaigns.traces import traces_of
     from jobs.campaigns.unions import admit, join_pieces
     from jobs.catalog.policy import CAMPAIGN_POLICY
 
     evidence = gather(lake, date, CAMPAIGN_POLICY)
-    links = find_links(evidence, CAMPAIGN_POLICY)
+    traces = traces_of(evidence, CAMPAIGN_POLICY)
+    lists = lists_of(traces, CAMPAIGN_POLICY)
+    links = find_links(evidence, traces, lists, CAMPAIGN_POLICY)
     groups = find_groups(evidence.account_keys, links, CAMPAIGN_POLICY)
     groups = join_pieces(evidence, groups, CAMPAIGN_POLICY)
-    groups = admit(evidence, links, groups, CAMPAIGN_POLICY)
+    groups = admit(evidence, traces, lists, links, groups, CAMPAIGN_POLICY)
     findings = score_groups(lake, date, evidence, links, groups, CAMPAIGN_POLICY)
     past = recall(lake, date, CAMPAIGN_POLICY)
     members = [finding.members for finding in findings]

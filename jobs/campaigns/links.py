@@ -17,18 +17,11 @@ from numpy.typing import NDArray
 
 from jobs.campaigns.comparing import Candidates, Rules, compare, go_together
 from jobs.campaigns.evidence import KINDS, Evidence
-from jobs.campaigns.lists import lists_of
+from jobs.campaigns.lists import Lists
 from jobs.campaigns.pairs import kind_caps, propose
 from jobs.campaigns.synchrony import synchrony
 from jobs.campaigns.threads import even_parts, in_threads
-from jobs.campaigns.traces import (
-    ON_LIST,
-    TELLING,
-    ByToken,
-    by_token,
-    mark_closed_circle,
-    traces_of,
-)
+from jobs.campaigns.traces import ON_LIST, TELLING, ByToken, Traces, by_token
 from jobs.catalog.policy import CampaignPolicy
 
 Narrow = NDArray[np.int32]
@@ -67,10 +60,10 @@ def held(bits: NDArray[np.unsignedinteger], count: int) -> NDArray[np.bool_]:
     return bits[:, None] & (1 << np.arange(count)).astype(bits.dtype) > 0
 
 
-def find_links(evidence: Evidence, policy: CampaignPolicy) -> Links:
+def find_links(evidence: Evidence, traces: Traces, lists: Lists, policy: CampaignPolicy) -> Links:
     """Propose pairs, weigh them, keep those that hold on enough axes."""
     rules = rules_of(policy, len(evidence.accounts))
-    links, by_content = _before_hours(evidence, rules, policy)
+    links, by_content = _before_hours(evidence, traces, lists, rules, policy)
     time = synchrony(evidence, links.first, links.second)
     weight = links.weight + np.minimum(time, rules.time_nats)
     np.maximum(weight, rules.link_nats, out=links.weight)
@@ -103,14 +96,11 @@ def rules_of(policy: CampaignPolicy, accounts: int) -> Rules:
 
 
 def _before_hours(
-    evidence: Evidence, rules: Rules, policy: CampaignPolicy
+    evidence: Evidence, traces: Traces, lists: Lists, rules: Rules, policy: CampaignPolicy
 ) -> tuple[Links, NDArray[np.bool_]]:
     """The pairs whose traces go together, or that work off one list, before their hours are
     compared, and which of them are linked by content alone."""
-    traces = traces_of(evidence, policy)
-    mark_closed_circle(traces, evidence, policy)
     pairs = propose(evidence, traces, policy)
-    lists = lists_of(traces, policy)
     carriers = by_token(traces, TELLING | ON_LIST)
 
     def weigh(part: tuple[int, int]) -> tuple[Links, NDArray[np.bool_]]:

@@ -90,6 +90,7 @@ def traces_of(evidence: Evidence, policy: CampaignPolicy) -> Traces:
         lambda part: _judge(traces, most, policy.token_nats, *part),
         even_parts(traces.starts, ENTRIES),
     )
+    _mark_closed_circle(traces, evidence, policy)
     return traces
 
 
@@ -125,7 +126,7 @@ def share_of(by_use: bool, requests: int, sent: float) -> float:
     return min(requests / sent, 1.0) if by_use else 1.0
 
 
-def mark_closed_circle(traces: Traces, evidence: Evidence, policy: CampaignPolicy) -> None:
+def _mark_closed_circle(traces: Traces, evidence: Evidence, policy: CampaignPolicy) -> None:
     """Flag the entries of accounts whose prompts are mostly each other's.
 
     Where each item of a large list is sent a few times, by any of many accounts, two of them have

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from jobs.campaigns.evidence import KINDS, Evidence
 from jobs.campaigns.links import Links
-from jobs.campaigns.lists import list_in_common, lists_of
+from jobs.campaigns.lists import Lists, list_in_common
 from jobs.campaigns.pairs import spread_keys
-from jobs.campaigns.traces import ON_LIST, ByToken, Traces, by_token, traces_of
+from jobs.campaigns.traces import ON_LIST, ByToken, Traces, by_token
 from jobs.catalog.policy import CampaignPolicy
 from jobs.platform.compiling import compiled
 
@@ -81,8 +81,9 @@ def _couples(
 
 
 def admit(
-    evidence: Evidence, links: Links, groups: list[Ints], policy: CampaignPolicy
-) -> list[Ints]:
+    evidence: Evidence, traces: Traces, lists: Lists, links: Links, groups: list[Ints],
+    policy: CampaignPolicy,
+) -> list[Ints]:  # fmt: skip
     """The groups with the accounts that work off a group's list, though too few links reached them.
 
     A pair is weighed by itself; a group that works off one list is a better judge of who else
@@ -90,8 +91,6 @@ def admit(
     with each other (the median over a sample of them), or nearly as much where a link says the
     same.
     """
-    traces = traces_of(evidence, policy)
-    lists = lists_of(traces, policy)
     carriers = by_token(traces, ON_LIST)
     linked = np.zeros(len(evidence.accounts), bool)
     linked[links.first] = linked[links.second] = True

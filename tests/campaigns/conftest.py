@@ -23,10 +23,12 @@ from jobs.campaigns.evidence import (
     _matrices,
 )
 from jobs.campaigns.links import Links, find_links
+from jobs.campaigns.lists import lists_of
+from jobs.campaigns.traces import traces_of
 from jobs.carriers.counting import Numbering
 from jobs.carriers.reading import Rows
 from jobs.catalog.measures import WORDS
-from jobs.catalog.policy import CAMPAIGN_POLICY
+from jobs.catalog.policy import CAMPAIGN_POLICY, CampaignPolicy
 
 NIGHT = dt.date(2026, 5, 28)
 STRANGERS = 400
@@ -119,6 +121,12 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
     )  # fmt: skip
 
 
+def links_of(evidence: Evidence, policy: CampaignPolicy = CAMPAIGN_POLICY) -> Links:
+    """The links that the step finds."""
+    traces = traces_of(evidence, policy)
+    return find_links(evidence, traces, lists_of(traces, policy), policy)
+
+
 def links_between(
     first: Sequence[int] | np.ndarray,
     second: Sequence[int] | np.ndarray,
@@ -144,7 +152,7 @@ def linked() -> Callable[[str], set[tuple[str, str]]]:
 
     def of(text: str) -> set[tuple[str, str]]:
         evidence = evidence_of(read(text))
-        links = find_links(evidence, CAMPAIGN_POLICY)
+        links = links_of(evidence)
         return {
             (evidence.accounts[a], evidence.accounts[b])
             for a, b in zip(links.first, links.second, strict=True)

@@ -15,11 +15,11 @@ from jobs.campaigns import synchrony as of_hours
 from jobs.campaigns import traces as of_traces
 from jobs.campaigns.comparing import count_both
 from jobs.campaigns.evidence import Evidence
-from jobs.campaigns.links import FIRM, LISTED, find_links
+from jobs.campaigns.links import FIRM, LISTED
 from jobs.campaigns.lists import list_in_common, lists_of
 from jobs.campaigns.traces import LISTED_CODES, ON_LIST, ByToken, Traces, seek, traces_of
 from jobs.catalog.policy import CAMPAIGN_POLICY
-from tests.campaigns.conftest import evidence_of, read
+from tests.campaigns.conftest import evidence_of, links_of, read
 
 
 def crowd(seed: int) -> Evidence:
@@ -43,13 +43,13 @@ def test_links_found_in_blocks_are_the_same(
 ) -> None:
     evidence = crowd(seed)
     policy = dataclasses.replace(CAMPAIGN_POLICY, partners=partners, nearest=4)
-    whole = find_links(evidence, policy)
+    whole = links_of(evidence, policy)
     monkeypatch.setattr(of_links, "_WEIGHED", 7)
     monkeypatch.setattr(of_pairs, "ENTRIES", 11)
     monkeypatch.setattr(of_traces, "ENTRIES", 11)
     monkeypatch.setattr(of_hours, "_COMPARED", 5)
     monkeypatch.setattr(of_hours, "_DAYS", 3)
-    cut = find_links(evidence, policy)
+    cut = links_of(evidence, policy)
     assert set(whole.level) == {FIRM, LISTED} and len(whole.first) > 50  # of several blocks
     for name in ("first", "second", "weight", "axes", "kinds", "level"):
         assert (getattr(whole, name) == getattr(cut, name)).all(), name

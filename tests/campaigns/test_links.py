@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from jobs.campaigns.comparing import compare
-from jobs.campaigns.links import find_links, rules_of
+from jobs.campaigns.links import rules_of
 from jobs.campaigns.lists import lists_of
 from jobs.campaigns.pairs import Pairs, propose
 from jobs.campaigns.traces import traces_of
 from jobs.catalog.policy import CAMPAIGN_POLICY
-from tests.campaigns.conftest import evidence_of, read, spread
+from tests.campaigns.conftest import evidence_of, links_of, read, spread
 
 Linked = Callable[[str], set[tuple[str, str]]]
 
@@ -100,8 +100,8 @@ def test_an_account_of_very_many_tokens_shares_one_by_chance(linked: Linked) -> 
 def test_links_do_not_depend_on_the_order_of_rows() -> None:
     text = "a1..a30 | payment | card\n a1..a30 | template | shard"
     lines = text.splitlines()
-    one = find_links(evidence_of(read(text)), CAMPAIGN_POLICY)
-    other = find_links(evidence_of(read("\n".join(reversed(lines)))), CAMPAIGN_POLICY)
+    one = links_of(evidence_of(read(text)))
+    other = links_of(evidence_of(read("\n".join(reversed(lines)))))
     assert (one.first == other.first).all() and (one.second == other.second).all()
     assert (one.weight == other.weight).all()
 

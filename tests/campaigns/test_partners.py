@@ -11,11 +11,10 @@ import pytest
 from jobs.campaigns import pairs as of_pairs
 from jobs.campaigns.evidence import Evidence
 from jobs.campaigns.groups import find_groups
-from jobs.campaigns.links import find_links
 from jobs.campaigns.pairs import meetings, propose, spread_keys
-from jobs.campaigns.traces import mark_closed_circle, traces_of
+from jobs.campaigns.traces import traces_of
 from jobs.catalog.policy import CAMPAIGN_POLICY, CampaignPolicy
-from tests.campaigns.conftest import evidence_of, read, spread
+from tests.campaigns.conftest import evidence_of, links_of, read, spread
 
 
 def few(partners: int, nearest: int) -> CampaignPolicy:
@@ -25,7 +24,6 @@ def few(partners: int, nearest: int) -> CampaignPolicy:
 def met_by(evidence: Evidence, policy: CampaignPolicy) -> set[tuple[int, int]]:
     """Pairs that are proposed, the lower account first."""
     traces = traces_of(evidence, policy)
-    mark_closed_circle(traces, evidence, policy)
     pairs = propose(evidence, traces, policy)
     owner = np.repeat(np.arange(len(evidence.accounts)), np.diff(pairs.starts))
     size = np.diff(traces.starts)
@@ -132,7 +130,7 @@ def test_an_operation_that_leaves_by_several_pools_of_exits_stays_one_group() ->
 
     def sizes(nearest: int) -> list[int]:
         policy = few(partners=24, nearest=nearest)
-        links = find_links(evidence, policy)
+        links = links_of(evidence, policy)
         return [len(group) for group in find_groups(evidence.account_keys, links, policy)]
 
     assert sizes(nearest=6) == [297]

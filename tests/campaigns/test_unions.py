@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from jobs.campaigns.lists import lists_of
+from jobs.campaigns.traces import traces_of
 from jobs.campaigns.unions import admit, join_pieces
 from jobs.catalog.policy import CAMPAIGN_POLICY
 from tests.campaigns.conftest import evidence_of, links_between, read, spread
@@ -62,7 +64,9 @@ def admitted(text: str, group: str, linked: str = "") -> list[str]:
     ends = np.array([index[a] for a in spread(linked)], np.int64) if linked else members[:0]
     first, second = np.minimum(ends, members[0]), np.maximum(ends, members[0])
     links = links_between(first, second)
-    (found,) = admit(evidence, links, [members], CAMPAIGN_POLICY)
+    traces = traces_of(evidence, CAMPAIGN_POLICY)
+    lists = lists_of(traces, CAMPAIGN_POLICY)
+    (found,) = admit(evidence, traces, lists, links, [members], CAMPAIGN_POLICY)
     return [evidence.accounts[at] for at in found]
 
 
