@@ -265,20 +265,20 @@ def rows_of_accounts(
 
     Two stable counting sorts, by column and by account.
     """
-    by_column = _sorted_by(column, np.arange(len(column)), columns)[0]
+    by_column = _sorted_by(column, np.arange(np.int32(len(column))), columns)[0]
     order, start = _sorted_by(account, by_column, accounts)
     return start, column[order], first[order], second[order]
 
 
 @compiled
-def _sorted_by(key: Places, order: Ints, keys: int) -> tuple[Ints, Places]:
+def _sorted_by(key: Places, order: Places, keys: int) -> tuple[Places, Places]:
     start = np.zeros(keys + 1, np.int32)
     for at in range(len(key)):
         start[key[at] + 1] += 1
     for at in range(keys):
         start[at + 1] += start[at]
     following = start.copy()
-    found = np.empty(len(key), np.int64)
+    found = np.empty(len(key), np.int32)
     for at in order:
         found[following[key[at]]] = at
         following[key[at]] += 1

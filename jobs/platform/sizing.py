@@ -29,7 +29,7 @@ TASKS_PER_CORE = 2
 #: again that its allocator keeps from the part before.
 GROUPED_REQUESTS = 12_000_000
 #: Rows of a window's tokens that are counted at once, by each core: some 100 bytes each.
-COUNTED_ROWS = 16_000_000
+COUNTED_ROWS = 8_000_000
 #: Rows of a night's tokens that are put in order at once: some 100 bytes each.
 ORDERED_ROWS = 4_000_000
 #: Memory from which on a night is worked through in parts of the sizes above; with less of it,
