@@ -33,9 +33,8 @@ NIGHT = dt.date(2026, 5, 3)
 
 #: Files that take minutes each, so begun first: begun last, one worker would wait for the other.
 _LONGEST = (
-    "tests/engines/test_same_tables.py",
-    "tests/dags/test_real_scheduler.py",
     "tests/cluster/test_same_night.py",
+    "tests/dags/test_real_scheduler.py",
     "tests/spark/",
     "tests/real/",
     "tests/reruns/",

@@ -1,8 +1,13 @@
-"""A night on a Spark cluster of two workers, lake and landing folder in an object store: the same
-tables as on one machine, row by row; submitted as a whole, and step by step from the DAG.
+"""The same nights on Sail and on Apache Spark: every table equal, row by row.
 
-The first night is made on one machine and copied into the store, the second on both. Each step of
-the DAG is a submission of its own, so one of them stands for all: it writes the first night again.
+Spark runs on a cluster of two workers with lake and landing folder in an object store, Sail on one
+machine. Night 1 is Sail's, and copied into the store; night 2, of 50,000 requests and more with
+all their dirt, runs on both; night 3 is Sail's again, on disk and in the store, on what each engine
+wrote. So both read each other's tables, and windows, records repeated across days and names of
+campaigns are met on both. Spark costs minutes of a core a night, so there is one of it.
+
+Each step of the DAG is a submission of its own, so one of them stands for all: it writes the first
+night again.
 """
 
 from __future__ import annotations
@@ -17,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from lake_compare import assert_same_tables
 from local_cluster import BUCKET, LocalCluster, LocalClusterError
@@ -26,7 +33,10 @@ from jobs.platform.lake import Lake
 from jobs.platform.settings import Settings
 from jobs.simulator import WorldSettings, simulate
 
-FIRST, SECOND = dt.date(2026, 5, 1), dt.date(2026, 5, 2)
+NIGHTS = [dt.date(2026, 5, day) for day in (5, 6, 7)]
+FIRST, SECOND, THIRD = NIGHTS
+#: Gateways left out of the small nights.
+BUSY = ("transit", "console")
 LAKE = f"s3://{BUCKET}/lake"
 DAGS = Path(__file__).parents[2] / "dags"
 Process = subprocess.Popen[str]
@@ -65,10 +75,17 @@ def ended(process: Process) -> str:
 
 @pytest.fixture(scope="module")
 def landing(tmp_path_factory: pytest.TempPathFactory, cluster: Any) -> Path:
-    """Two days, on disk and in the store."""
+    """Three days, on disk and in the store."""
     folder = tmp_path_factory.mktemp("landed")
-    world = WorldSettings(days=2, accounts=200, seed=11, start=FIRST)
+    world = WorldSettings(
+        days=len(NIGHTS), accounts=2_500, seed=11, start=FIRST, requests_per_day=52_000,
+        prompt_chars=120,
+    )  # fmt: skip
     simulate(folder / "landing", folder / "truth", world, lambda _: None)
+    for date in (FIRST, THIRD):
+        for path in (folder / "landing" / "requests" / f"date={date}").iterdir():
+            if path.name.startswith(BUSY):
+                path.unlink()
     cluster.put(folder / "landing")
     return folder / "landing"
 
@@ -77,15 +94,19 @@ def landing(tmp_path_factory: pytest.TempPathFactory, cluster: Any) -> Path:
 def lake(tmp_path_factory: pytest.TempPathFactory, cluster: Any, landing: Path) -> Path:
     """On disk, with the first night, which lies in the store as well."""
     folder = tmp_path_factory.mktemp("one_machine") / "lake"
-    ended(on_one_machine(FIRST, cluster, landing, folder))
+    ended(on_one_machine(cluster, landing, folder, FIRST))
     cluster.put(folder, "lake")
     return folder
 
 
-def on_one_machine(night: dt.date, cluster: Any, landing: Path, lake: Path) -> Process:
-    command = [sys.executable, "-m", "jobs.cli", "night", "--date", f"{night}"]
+def on_one_machine(cluster: Any, landing: Path, lake: Path, *nights: dt.date) -> Process:
     places = {"STILLWATCH_LANDING": str(landing), "STILLWATCH_LAKE": str(lake)}
-    return begin(command, cluster, STILLWATCH_MLFLOW_TRACKING_URI="", **places)
+    return begin(sail(*nights), cluster, STILLWATCH_MLFLOW_TRACKING_URI="", **places)
+
+
+def sail(*nights: dt.date) -> list[str]:
+    span = ["--from", f"{nights[0]}", "--to", f"{nights[-1]}"]
+    return [sys.executable, "-m", "jobs.cli", "night", *span]
 
 
 @pytest.fixture
@@ -96,23 +117,41 @@ def reachable(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, value)
 
 
-def test_a_cluster_and_a_store_make_the_same_tables_as_one_machine(
+def total(table: pa.Table, column: str) -> int:
+    return int(pc.sum(table[column]).as_py() or 0)
+
+
+def test_both_engines_make_the_same_tables(
     cluster: Any, landing: Path, lake: Path, tmp_path: Path, reachable: None
 ) -> None:
-    shutil.copytree(lake / "_mlflow", tmp_path / "registry")
+    registry = str(tmp_path / "registry")
+    shutil.copytree(lake / "_mlflow", registry)
     on_cluster = begin(cluster.submission("night", "--date", f"{SECOND}"), cluster,
-                       STILLWATCH_MLFLOW_TRACKING_URI=str(tmp_path / "registry"))  # fmt: skip
-    ended(on_one_machine(SECOND, cluster, landing, lake))
+                       STILLWATCH_MLFLOW_TRACKING_URI=registry)  # fmt: skip
+    alone = tmp_path / "alone"
+    shutil.copytree(lake, alone)
+    ended(on_one_machine(cluster, landing, alone, SECOND, THIRD))
     said = ended(on_cluster)
 
-    log = Lake(Settings(lake=LAKE)).rows("run_log", SECOND, SECOND)
-    assert log["engine"].unique().to_pylist() == ["spark"]
-    assert_same_tables(LAKE, lake, [f"{FIRST}", f"{SECOND}"])
+    there = Lake(Settings(lake=LAKE))
+    assert there.rows("run_log", SECOND, SECOND)["engine"].unique().to_pylist() == ["spark"]
+    assert_same_tables(LAKE, alone, [f"{FIRST}", f"{SECOND}"])
     # Both workers worked.
     for worker in ("worker-1", "worker-2"):
         logs = list((cluster.home / worker).glob("app-*/*/stderr"))
         assert any("Finished task" in log.read_text() for log in logs), worker
     assert "anything" not in said
+
+    ended(begin(sail(THIRD), cluster, STILLWATCH_MLFLOW_TRACKING_URI=registry))
+    assert_same_tables(LAKE, alone)
+
+    # What is equal is also worth comparing.
+    files = there.rows("landing_files", SECOND, SECOND)
+    assert there.rows("requests", SECOND, SECOND).num_rows >= 50_000
+    assert total(files, "quarantined") > 0 and total(files, "duplicates") > 0
+    assert there.rows("account_scores", SECOND, SECOND).num_rows > 1_000
+    first_seen = there.rows("campaigns", SECOND, SECOND)["first_seen"].to_pylist()
+    assert FIRST in first_seen and SECOND in first_seen
 
 
 def test_the_dag_submits_its_steps_to_the_cluster(
