@@ -77,12 +77,24 @@ class Candidates(NamedTuple):
     circle: Flags
 
 
-class _Table(NamedTuple):
-    """One account's entries by token, with open addressing (Knuth 1973, 6.4)."""
+class _Row(NamedTuple):
+    """One account's entries, found by token, and what is read of each when a partner has it too:
+    side by side, since the account is compared with a hundred others."""
 
-    #: -1: nothing at this place.
+    #: A bit for each token, by its lowest bits: most of a partner's tokens are not in the row.
+    seen: NDArray[np.uint8]
+    #: Open addressing (Knuth 1973, 6.4): the token at a place (-1: none), and its entry.
     token: Narrow
     entry: Narrow
+    #: Of each entry: what `traces` says of it and of its token.
+    flags: NDArray[np.uint8]
+    kind: NDArray[np.int8]
+    rarity: Floats
+    busy: Floats
+    #: The fourth root of its share in the account's requests.
+    use: Floats
+    #: Accounts that carry its token.
+    carriers: Ints
 
 
 class _Shared(NamedTuple):
@@ -96,6 +108,9 @@ class _Shared(NamedTuple):
     pieces: Narrow
     meetings: Floats
     circle: Flags
+    #: Those pieces, one partner's after another's, as `carriers` << 32 | token; where each starts.
+    listed: Ints
+    bounds: Ints
 
 
 @compiled
@@ -104,10 +119,15 @@ def compare(
 ) -> Candidates:
     """Weigh what these accounts share with their partners; pairs that may become links."""
     kinds, axes = len(rules.kind_caps), len(rules.axis_caps)
-    most, longest, partners = pairs.starts[high] - pairs.starts[low], 1, 1
+    most, longest, partners, entries = pairs.starts[high] - pairs.starts[low], 1, 1, 1
     for account in range(low, high):
+        partner = pairs.partner[pairs.starts[account] : pairs.starts[account + 1]]
+        theirs = 0
+        for at in range(len(partner)):
+            row_length = traces.starts[partner[at] + 1] - traces.starts[partner[at]]
+            longest, theirs = max(longest, row_length), theirs + row_length
         longest = max(longest, traces.starts[account + 1] - traces.starts[account])
-        partners = max(partners, pairs.starts[account + 1] - pairs.starts[account])
+        partners, entries = max(partners, len(partner)), max(entries, theirs)
     out = Candidates(
         np.empty(most, np.int32), np.empty(most, np.int32), np.empty((most, axes)),
         np.empty(most, np.uint32), np.empty((most, axes), np.int32),
@@ -118,16 +138,21 @@ def compare(
         np.empty((partners, kinds)), np.empty((partners, kinds)),
         np.empty((partners, kinds), np.int32), np.empty((partners, len(LISTED_CODES)), np.int32),
         np.empty((partners, len(LISTED_CODES))), np.empty(partners, np.bool_),
+        np.empty(entries, np.int64), np.zeros(partners + 1, np.int64),
     )  # fmt: skip
-    table = _Table(np.full(64 * longest, -1, np.int32), np.empty(64 * longest, np.int32))
-    found = 0
+    row = _Row(
+        np.zeros(8 * longest, np.uint8), np.full(8 * longest, -1, np.int32),
+        np.empty(8 * longest, np.int32), np.empty(longest, np.uint8), np.empty(longest, np.int8),
+        np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest, np.int64),
+    )  # fmt: skip
+    hits, found = np.empty(longest + 1, np.int64), 0
     for account in range(low, high):
         partner = pairs.partner[pairs.starts[account] : pairs.starts[account + 1]]
         if len(partner):
-            mask = _fill(traces, account, table)
-            _share(traces, table, mask, account, partner, shared)
-            found = _judge(traces, lists, rules, table, mask, account, partner, shared, out, found)
-            table.token[: mask + 1] = -1
+            mask = _fill(traces, account, row)
+            _share(traces, row, mask, account, partner, hits, shared)
+            found = _judge(traces, lists, rules, account, partner, shared, out, found)
+            row.seen[: (mask >> 3) + 1], row.token[: (mask >> 3) + 1] = 0, -1
     return Candidates(
         out.first[:found].copy(), out.second[:found].copy(), out.axes[:found].copy(),
         out.kinds[:found].copy(), out.best[:found].copy(), out.pieces[:found].copy(),
@@ -136,87 +161,129 @@ def compare(
 
 
 @compiled
-def _fill(traces: Traces, account: int, table: _Table) -> int:
-    """Put an account's entries into the table, which is empty. Returns a mask: the places in use
-    are a power of two, and this is one less."""
+def _fill(traces: Traces, account: int, row: _Row) -> int:
+    """Put an account's entries into the row, which is empty. Returns a mask for the bits in use,
+    a power of two less one; of places there is one for eight bits."""
     start, stop = traces.starts[account], traces.starts[account + 1]
-    mask = 3
+    mask = 31
     while mask < 32 * (stop - start):
         mask = 2 * mask + 1
-    for entry in range(start, stop):
-        place = traces.token[entry] & mask
-        while table.token[place] >= 0:
-            place = (place + 1) & mask
-        table.token[place], table.entry[place] = traces.token[entry], entry
+    sent = traces.sent[account]
+    for at in range(stop - start):
+        token, kind = traces.token[start + at], traces.kind[traces.token[start + at]]
+        row.seen[(token & mask) >> 3] |= 1 << (token & 7)
+        place = token & mask >> 3
+        while row.token[place] >= 0:
+            place = (place + 1) & mask >> 3
+        row.token[place], row.entry[place] = token, at
+        row.flags[at], row.kind[at] = traces.flags[start + at], kind
+        row.rarity[at], row.busy[at] = traces.rarity[token], traces.busy[account, kind]
+        share = share_of(traces.by_use[kind], traces.requests[start + at], sent)
+        row.use[at] = np.sqrt(np.sqrt(share))
+        row.carriers[at] = traces.carriers[token]
     return mask
 
 
 @compiled
+def _hits(
+    tokens: Narrow, start: int, stop: int, seen: NDArray[np.uint8], mask: int, hits: Ints
+) -> int:
+    """The entries of a partner whose tokens the row may have; how many they are."""
+    count, bits = np.uint64(0), np.uint32(mask)
+    for entry in range(start, stop):
+        token = np.uint32(tokens[entry])
+        hits[count] = entry
+        # No branch: a tenth of the tokens are there, in no order that can be foreseen.
+        count += seen[(token & bits) >> np.uint32(3)] >> (token & np.uint32(7)) & np.uint8(1)
+    return int(count)
+
+
+@compiled
+def _find(token_at: Narrow, entry_at: Narrow, mask: int, token: int) -> int:
+    """The place of a token among a row's entries, -1 where it is not there."""
+    place = token & mask >> 3
+    while token_at[place] >= 0:
+        if token_at[place] == token:
+            entry: int = entry_at[place]
+            return entry
+        place = (place + 1) & mask >> 3
+    return -1
+
+
+@compiled
 def _share(
-    traces: Traces, table: _Table, mask: int, account: int, partners: Narrow, shared: _Shared
-) -> None:
-    """Add up what an account, whose table it is, shares with its partners."""
-    token_at, entry_at = table.token, table.entry
-    token, flags, requests = traces.token, traces.flags, traces.requests
-    kind_of, rarity, carriers = traces.kind, traces.rarity, traces.carriers
-    busy, sent, by_use = traces.busy, traces.sent, traces.by_use
+    traces: Traces, row: _Row, mask: int, account: int, partners: Narrow, hits: Ints,
+    shared: _Shared,
+) -> None:  # fmt: skip
+    """Add up what an account, whose row it is, shares with its partners."""
+    seen, token_at, entry_at = row.seen, row.token, row.entry
+    own_flags, kind_of, rarity = row.flags, row.kind, row.rarity
+    own_busy, own_use, carriers = row.busy, row.use, row.carriers
+    starts, tokens, flags, requests = traces.starts, traces.token, traces.flags, traces.requests
+    busy, by_use, sent = traces.busy, traces.by_use, traces.sent
     nats, highest, rarest = shared.nats, shared.highest, shared.rarest
     pieces, meetings, circle = shared.pieces, shared.meetings, shared.circle
+    listed, bounds, count = shared.listed, shared.bounds, 0
     for at in range(len(partners)):
         partner = partners[at]
-        first, second = min(account, partner), max(account, partner)
         nats[at], highest[at], rarest[at] = 0.0, -1.0, -1
         pieces[at], meetings[at], circle[at] = 0, 0.0, False
-        for entry in range(traces.starts[partner], traces.starts[partner + 1]):
-            wanted = token[entry]
-            place = wanted & mask
-            while token_at[place] >= 0 and token_at[place] != wanted:
-                place = (place + 1) & mask
-            if token_at[place] < 0:
+        for hit in range(_hits(tokens, starts[partner], starts[partner + 1], seen, mask, hits)):
+            entry = hits[hit]
+            token = tokens[entry]
+            mine = _find(token_at, entry_at, mask, token)
+            if mine < 0:
                 continue
-            mine = entry_at[place]
-            both = flags[entry] & flags[mine]
-            kind = kind_of[wanted]
+            both, kind = flags[entry] & own_flags[mine], kind_of[mine]
             if both & TELLING:
-                value = rarity[wanted] - busy[first, kind] - busy[second, kind]
+                # From the first account on, whichever of the two has the row.
+                if account < partner:
+                    value = rarity[mine] - own_busy[mine] - busy[partner, kind]
+                else:
+                    value = rarity[mine] - busy[partner, kind] - own_busy[mine]
                 value = max(value, 0.0)
                 if by_use[kind]:
-                    value *= np.sqrt(np.sqrt(share_of(True, requests[mine], sent[account]))) * (
-                        np.sqrt(np.sqrt(share_of(True, requests[entry], sent[partner])))
-                    )
+                    share = share_of(True, requests[entry], sent[partner])
+                    value *= own_use[mine] * np.sqrt(np.sqrt(share))
                 nats[at, kind] += value
                 if value > highest[at, kind]:
-                    highest[at, kind], rarest[at, kind] = value, wanted
+                    highest[at, kind], rarest[at, kind] = value, token
             if both & ON_LIST:
                 which = which_list(kind)
                 pieces[at, which] += 1
-                meetings[at, which] += carriers[wanted] * (carriers[wanted] - 1.0)
+                meetings[at, which] += carriers[mine] * (carriers[mine] - 1.0)
                 circle[at] |= both & OF_CIRCLE != 0
+                listed[count] = carriers[mine] << 32 | token
+                count += 1
+        bounds[at + 1] = count
 
 
 @compiled
 def _judge(
-    traces: Traces, lists: Lists, rules: Rules, table: _Table, mask: int, account: int,
-    partners: Narrow, shared: _Shared, out: Candidates, found: int,
+    traces: Traces, lists: Lists, rules: Rules, account: int, partners: Narrow, shared: _Shared,
+    out: Candidates, found: int,
 ) -> int:  # fmt: skip
     """Add the partners with whom an account may be linked to the candidates, of which so many were
     found before; how many there are then."""
-    nats, cap = shared.nats, rules.axis_caps[rules.work]
+    cap = rules.axis_caps[rules.work]
+    kind_caps, axis_caps, axis_starts = rules.kind_caps, rules.axis_caps, rules.axis_starts
+    axis_kinds, rarest, nats = rules.axis_kinds, shared.rarest, shared.nats
+    out_axes, out_best = out.axes, out.best
     for at in range(len(partners)):
         partner = partners[at]
-        for kind in range(len(rules.kind_caps)):
-            nats[at, kind] = min(nats[at, kind], rules.kind_caps[kind])
-        for axis in range(len(rules.axis_caps)):
+        for kind in range(len(kind_caps)):
+            nats[at, kind] = min(nats[at, kind], kind_caps[kind])
+        for axis in range(len(axis_caps)):
             # The strongest kind of an axis and half of the others, as one cause makes several.
             strongest, added, best = 0.0, 0.0, -1
-            for place in range(rules.axis_starts[axis], rules.axis_starts[axis + 1]):
-                kind = rules.axis_kinds[place]
+            for place in range(axis_starts[axis], axis_starts[axis + 1]):
+                kind = axis_kinds[place]
                 added += nats[at, kind]
                 if nats[at, kind] > strongest:
-                    strongest, best = nats[at, kind], shared.rarest[at, kind]
+                    strongest, best = nats[at, kind], rarest[at, kind]
             added = strongest + 0.5 * (added - strongest)
-            out.axes[found, axis] = min(added, rules.axis_caps[axis])
-            out.best[found, axis] = best
+            out_axes[found, axis] = min(added, axis_caps[axis])
+            out_best[found, axis] = best
         listed, times = 0.0, 0.0
         for which in range(len(LISTED_CODES)):
             if shared.pieces[at, which] >= lists.least:
@@ -230,50 +297,31 @@ def _judge(
         one_list = listed >= rules.list_nats and times >= rules.lift
         if shared.circle[at]:
             listed = max(listed, cap)
-        of_list = listed > out.axes[found, rules.work]
+        of_list = listed > out_axes[found, rules.work]
         if of_list:
-            out.axes[found, rules.work] = nats[at, LISTED_CODES[0]] = min(listed, cap)
+            out_axes[found, rules.work] = nats[at, LISTED_CODES[0]] = min(listed, cap)
         whole, holding = 0.0, 0
-        for axis in range(len(rules.axis_caps)):
-            whole += out.axes[found, axis]
-            holding += out.axes[found, axis] >= rules.axis_nats
+        for axis in range(len(axis_caps)):
+            whole += out_axes[found, axis]
+            holding += out_axes[found, axis] >= rules.axis_nats
         hopeful = whole + rules.time_nats >= rules.link_nats and holding >= rules.axes_needed
         if hopeful or one_list or shared.circle[at]:
             out.first[found], out.second[found] = min(account, partner), max(account, partner)
             out.hopeful[found], out.one_list[found] = hopeful, one_list
             out.circle[found] = shared.circle[at]
             telling = np.uint32(0)
-            for kind in range(len(rules.kind_caps)):
+            for kind in range(len(kind_caps)):
                 if nats[at, kind] >= rules.axis_nats:
                     telling |= np.uint32(1 << kind)
             out.kinds[found], out.pieces[found] = telling, -1
             if of_list and hopeful:
                 # Of several pieces any may be the one that goes with the place: rare ones are too
                 # few to tell, common ones are everybody's.
-                some = _pieces(traces, table, mask, partner)
+                some = np.sort(shared.listed[shared.bounds[at] : shared.bounds[at + 1]])
                 for place, of in enumerate((0, len(some) // 2, len(some) - 1)):
                     out.pieces[found, place] = some[of] & _LOWER
             found += 1
     return found
-
-
-@compiled
-def _pieces(traces: Traces, table: _Table, mask: int, partner: int) -> Ints:
-    """The pieces of lists that a partner shares with the account whose table it is, by how many
-    accounts carry each: that number, and below it the token."""
-    start, stop = traces.starts[partner], traces.starts[partner + 1]
-    pieces, count = np.empty(stop - start, np.int64), 0
-    for entry in range(start, stop):
-        token = traces.token[entry]
-        place = token & mask
-        while table.token[place] >= 0 and table.token[place] != token:
-            place = (place + 1) & mask
-        if table.token[place] >= 0 and (
-            traces.flags[entry] & traces.flags[table.entry[place]] & ON_LIST
-        ):
-            pieces[count] = traces.carriers[token] << 32 | token
-            count += 1
-    return np.sort(pieces[:count])
 
 
 def go_together(pairs: Candidates, carriers: ByToken, accounts: int, rules: Rules) -> Flags:

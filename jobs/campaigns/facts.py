@@ -208,10 +208,10 @@ def _lives(evidence: Evidence, people: Population, members: Ints) -> dict[str, f
     nan = float("nan")
     hours = evidence.hours[members]
     requests = evidence.sums["requests"][members].astype(np.float64)
-    busy_days = np.array([
-        len(np.unique(hours.indices[a:b] // 24))
-        for a, b in zip(hours.indptr[:-1], hours.indptr[1:], strict=True)
-    ])  # fmt: skip
+    day, row = hours.indices // 24, np.repeat(np.arange(len(members)), np.diff(hours.indptr))
+    # Hours of a row are in order.
+    another = np.diff(day, prepend=-1).astype(bool) | np.diff(row, prepend=-1).astype(bool)
+    busy_days = np.bincount(row[another], minlength=len(members))
     daily = requests / np.maximum(busy_days, 1)
     # An account that ran for a day or two says little of how its load is spread.
     settled = busy_days >= 3
@@ -296,11 +296,12 @@ def _places(
         return kind == KINDS.index(name)
 
     # Both kinds of token are made alike: one network has one token.
-    works = spread_keys(row) ^ hashes[token]
-    signed_up = of("signup_network") & np.isin(works, works[of("network")])
+    signed_up, works = np.flatnonzero(of("signup_network")), np.flatnonzero(of("network"))
+    there, where = (spread_keys(row[some]) ^ hashes[token[some]] for some in (signed_up, works))
+    signed_up = signed_up[np.isin(there, where)]
     together = np.bincount(token[signed_up], minlength=len(hashes))
     open_ = np.zeros(members, bool)
-    open_[row[signed_up & (together[token] >= min(_COMMON, members))]] = True
+    open_[row[signed_up[together[token[signed_up]] >= min(_COMMON, members)]]] = True
     own = np.zeros(members, bool)
     own[row[of("address") & common[token]]] = True
     return {"open_place": float(open_.mean()), "hidden_place": float((own & ~open_).mean())}
@@ -345,8 +346,8 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
     on_own = float(rows.data[hit & (kind_of == code)].sum())
     out["own_template_requests"] = on_own / requests
     written = evidence.prompts[members]
-    own = tokens[common & (kind_met == code)]
-    own_prompts = float(written.data[np.isin(written.indices, own)].sum())
+    own = (common & (kind_met == code))[np.searchsorted(tokens, written.indices)]
+    own_prompts = float(written.data[own].sum())
     out["own_template_new"] = own_prompts / on_own if on_own else float("nan")
     # Purses, phones and mail domains that several members share, none of them all: accounts that
     # pose as many customers. What all share is one customer's.

@@ -101,14 +101,21 @@ def _in_common(
     nats = np.zeros((len(accounts), len(sample)))
     shared = np.empty((len(LISTED_CODES), len(sample)), np.int64)
     under_test = np.empty((len(LISTED_CODES), len(sample)))
+    # Few of an account's tokens are a sample's: most are told by their lowest bits.
+    mask = 1
+    while mask < 16 * len(pieces):
+        mask = 2 * mask + 1
+    seen = np.zeros(mask + 1, np.bool_)
+    for at in range(len(pieces)):
+        seen[pieces[at] & mask] = True
     for row in range(len(accounts)):
         account = accounts[row]
         shared[:], under_test[:] = 0, 0.0
         piece = 0
         for entry in range(traces.starts[account], traces.starts[account + 1]):
-            if traces.flags[entry] & ON_LIST == 0:
-                continue
             token = traces.token[entry]
+            if not seen[token & mask] or traces.flags[entry] & ON_LIST == 0:
+                continue
             piece = seek(pieces, piece, len(pieces), token)
             if piece == len(pieces):
                 break

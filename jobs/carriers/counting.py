@@ -265,7 +265,7 @@ def rows_of_accounts(
 
     Two stable counting sorts, by column and by account.
     """
-    by_column = _sorted_by(column, np.arange(np.int32(len(column))), columns)[0]
+    by_column = _sorted_by(column, np.arange(len(column), dtype=np.int32), columns)[0]
     order, start = _sorted_by(account, by_column, accounts)
     return start, column[order], first[order], second[order]
 
