@@ -2,6 +2,7 @@
 
 - `session`: one Sail session for the whole test run (about 3 s, once).
 - `lake`: an empty lake of its own for each test, on that session.
+- `new_lake`: makes further ones, for what is filled once and copied for each test.
 - `bare_lake`: the same without an engine, for what delta-rs alone does (milliseconds).
 - `night`: the landing date that tests use when any would do.
 - `fill`: writes rows given as dictionaries; columns left out get a value that their declaration
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings as of_examples
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from jobs.platform.lake import Lake
 
 NIGHT = dt.date(2026, 5, 3)
+
+# No test fails on a clock.
+of_examples.register_profile("any machine", deadline=None)
+of_examples.load_profile("any machine")
 
 
 #: Files that take minutes each, so begun first: begun last, one worker would wait for the other.
@@ -74,6 +80,15 @@ def session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
     with engine_session(Settings(lake=str(tmp_path_factory.mktemp("unused")))) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def new_lake(session: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Lake]:
+    """`new_lake()`: an empty lake on the shared Sail session, for what several tests copy."""
+    from jobs.platform.lake import Lake
+    from jobs.platform.settings import Settings
+
+    return lambda: Lake(Settings(lake=str(tmp_path_factory.mktemp("filled") / "lake")), session)
 
 
 @pytest.fixture
@@ -131,7 +146,7 @@ def rows_of(name: str, date: dt.date, rows: Sequence[dict[str, Any]]) -> pa.Tabl
     return pa.Table.from_pylist(filled, schema=arrow_schema(table))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fill() -> Callable[..., int]:
     """`fill(lake, "accounts", date, [{"account_id": "a1"}])` writes one night of a table.
 

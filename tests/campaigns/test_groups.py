@@ -81,7 +81,7 @@ graphs = st.integers(2, 24).flatmap(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(graphs)
 def test_no_group_reaches_beyond_a_component(graph: tuple[int, dict]) -> None:
     count, edges = graph
@@ -94,7 +94,7 @@ def test_no_group_reaches_beyond_a_component(graph: tuple[int, dict]) -> None:
         assert len({component[a] for a in group}) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(graphs)
 def test_settled_labels_are_those_of_the_plain_rule(graph: tuple[int, dict]) -> None:
     count, edges = graph

@@ -95,7 +95,7 @@ def test_couples_of_tokens_are_counted_as_one_by_one() -> None:
     assert count_both(carriers, 50, couples).tolist() == expected
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sets(st.integers(0, 60), max_size=30).map(sorted), st.integers(-1, 61))
 def test_seeking_finds_what_a_search_from_the_start_does(row: list[int], wanted: int) -> None:
     tokens = np.array(row, np.int32)

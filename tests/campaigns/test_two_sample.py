@@ -28,7 +28,6 @@ def components_of_variance(members: list[list[float]]) -> float:
     return variance / (variance + within)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(10, 30), st.floats(0.0, 8.0)), min_size=4, max_size=9),
        st.integers(0, 2**31))  # fmt: skip
 def test_spread_between_members_is_that_of_an_analysis_of_variance(
@@ -68,7 +67,7 @@ def naive_discrepancy(sample: np.ndarray, profile: np.ndarray) -> float:
     )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(2, 25), st.integers(0, 2**31))
 def test_the_discrepancy_is_that_of_all_couples_of_prompts(prompts: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -102,7 +102,7 @@ def counted(lake: Lake) -> dict[tuple[str, int], dict[str, int | None]]:
     }
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(ROW, max_size=60), st.sampled_from([1, 3, 10, 1_000]))
 def test_figures_equal_a_plain_count(
     tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]], at_once: int
@@ -121,7 +121,7 @@ def _bare(folder: Path) -> Lake:
     return Lake(Settings(lake=str(folder)))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 2**32), st.sampled_from([1, 50, 5_000]), st.sampled_from([1, 7, 5_000]))
 def test_entries_of_many_rows_equal_a_plain_count(seed: int, tokens: int, accounts: int) -> None:
     rng = np.random.default_rng(seed)

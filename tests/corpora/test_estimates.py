@@ -33,7 +33,7 @@ def naive_distance(x: np.ndarray, y: np.ndarray) -> float:
     return inside(x) + inside(y) - 2 * float(np.mean([a @ b for a in x for b in y]))
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(2, 20), st.integers(2, 20), st.integers(0, 2**31))
 def test_the_distance_is_that_of_all_couples_of_prompts(m: int, n: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -63,7 +63,7 @@ def test_samples_of_one_source_are_as_often_below_zero_as_above() -> None:
         assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(len(found))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.lists(st.integers(5, 30), min_size=4, max_size=12), st.integers(0, 2**31))
 def test_the_crowd_is_that_of_all_couples_of_accounts(sizes: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -91,7 +91,7 @@ def daily_rollups(session: SparkSession, requests: list[dict[str, Any]]) -> pa.T
     return reduce(lambda left, right: left.unionByName(right), nights).toArrow()
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(REQUEST, min_size=1, max_size=25), st.randoms(use_true_random=False))
 def test_merged_windows_equal_one_pass_over_requests(
     session: SparkSession, requests: list[dict[str, Any]], order: random.Random

@@ -86,7 +86,7 @@ days_of_files = st.lists(
 
 
 @given(days_of_files)
-@settings(max_examples=8, deadline=None,
+@settings(max_examples=8,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 def test_as_a_naive_reader_would(session, tmp_path, fill, days):
     """Five nights of files of ids against a list of what each night kept."""

@@ -36,7 +36,7 @@ def signed(value: int) -> int:
     return int(np.uint64(value).astype(np.int64))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(rows=st.lists(st.tuples(NUMBERS, BYTES), min_size=10, max_size=30))
 def test_hashes_are_the_engines(session, rows):
     for (number, data), wanted in zip(rows, by_engine(session, rows), strict=True):

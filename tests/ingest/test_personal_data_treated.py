@@ -18,9 +18,7 @@ from jobs.ingest import privacy, validation
 from jobs.platform.keys import TokenKey
 
 KEY = TokenKey(bytes.fromhex(KEY_HEX))
-FEW = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FEW = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 v4 = st.integers(0, 2**32 - 1).map(lambda n: str(ipaddress.IPv4Address(n)))
 v6_number = st.one_of(

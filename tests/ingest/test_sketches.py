@@ -192,7 +192,7 @@ PROMPTS = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     prompts=st.lists(PROMPTS, min_size=10, max_size=30),
     seed=st.integers(-(2**63), 2**63 - 1),

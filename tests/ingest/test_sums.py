@@ -51,7 +51,7 @@ file = st.tuples(
 
 
 @given(st.lists(file, min_size=2, max_size=8))
-@settings(max_examples=6, deadline=None,
+@settings(max_examples=6,
           suppress_health_check=[HealthCheck.function_scoped_fixture])  # fmt: skip
 def test_every_line_of_dirty_files_is_kept_refused_or_doubled(session, tmp_path, files):
     root = Path(tempfile.mkdtemp(dir=tmp_path))

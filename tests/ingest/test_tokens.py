@@ -7,7 +7,7 @@ import hmac
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.ingest.tokens import tokens
@@ -21,7 +21,6 @@ def by_the_library(texts: list[str | None], secret: bytes, kind: str) -> list[st
     ]  # fmt: skip
 
 
-@settings(deadline=None)
 @given(
     texts=st.lists(st.one_of(st.none(), st.text(max_size=80)), max_size=20),
     secret=st.binary(min_size=32, max_size=130),

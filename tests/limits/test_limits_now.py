@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,10 +39,11 @@ GROUP = [f"member_{n}" for n in range(7)]
 OF_THE_NIGHT = ("date", "quiet_nights")
 
 
-@pytest.fixture
-def worked(lake: Lake, fill: Fill) -> Lake:
+@pytest.fixture(scope="module")
+def filled(new_lake: Callable[[], Lake], fill: Fill) -> Path:
     """A night. Of a campaign's members four are limited and three watched, all with 60 requests a
     day for three days. `old`, with 40 a day of its own, is watched too. Who is honest sends 100."""
+    lake = new_lake()
     honest = [traffic(name, 100, prompts_known=100, asks_rubric=20) for name in HONEST]
     lately = [traffic(name, 60, prompts_known=60, asks_rubric=54) for name in GROUP]
     history(lake, fill, 40, [*honest, traffic("old", 40)])
@@ -51,6 +54,13 @@ def worked(lake: Lake, fill: Fill) -> Lake:
         acted("old", action="watch"),
     ])  # fmt: skip
     limits_on(lake, FIRST)
+    return Path(lake.settings.lake)
+
+
+@pytest.fixture
+def worked(lake: Lake, filled: Path) -> Lake:
+    """A copy of `filled`, of the test's own."""
+    shutil.copytree(filled, lake.settings.lake)
     return lake
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -55,15 +57,23 @@ def limits_on(lake: Lake, night: dt.date) -> dict[tuple[str, str], dict[str, Any
     return {(row["account_id"], row["capability"]): row for row in rows}
 
 
-@pytest.fixture
-def met(lake: Lake, fill: Fill) -> Lake:
+@pytest.fixture(scope="module")
+def begun(new_lake: Callable[[], Lake], fill: Fill) -> Path:
     """One account of an operation and one that sent 40 a day long before it was met; honest ones
     send 20 a day."""
+    lake = new_lake()
     honest = [traffic(f"honest_{n}", 20) for n in range(5)]
     history(lake, fill, 40, [*honest, traffic("old", 40)])
     history(lake, fill, 3, [*honest, traffic("old", 40), traffic("bought", 26)])
     people(lake, fill, FIRST, "old", "bought", *(f"honest_{n}" for n in range(5)))
     fill(lake, "enforcement_actions", FIRST, [acted("old"), acted("bought")])
+    return Path(lake.settings.lake)
+
+
+@pytest.fixture
+def met(lake: Lake, begun: Path) -> Lake:
+    """A copy of `begun`, of the test's own."""
+    shutil.copytree(begun, lake.settings.lake)
     return lake
 
 

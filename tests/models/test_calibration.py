@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.calibration import SLOPE_RANGE, Calibration, Sigmoid, expit, fit_sigmoid
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10_000),
     positives=st.integers(1, 40),

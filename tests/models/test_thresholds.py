@@ -64,7 +64,7 @@ def naive(accounts: Accounts, floor: float, rate: Fraction) -> tuple[float, list
     return floor, seen
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     accounts=st.lists(
         st.tuples(st.sampled_from([0.0, 0.25, 0.5, 0.75, 0.875, 1.0]), st.integers(0, 8),
@@ -88,7 +88,7 @@ def test_thresholds_are_those_of_a_naive_reference(
     assert sums.threshold(floor, float(rate), SURE).score == score
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.randoms(use_true_random=False), st.integers(0, 60))
 def test_the_order_of_accounts_changes_nothing_to_the_last_bit(random, count: int) -> None:
     scores = [random.choice([0.1, 0.3, 0.7, random.random()]) for _ in range(count)]

@@ -57,7 +57,7 @@ class TestCsv:
         assert [csv_value(cell) for cell, _ in rows] == list(HOSTILE)
         assert [json.loads(cell) for _, cell in rows] == [[text, None] for text in HOSTILE]
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=1, max_size=4))
     def test_any_value_comes_back(self, texts):
         _, rows = as_csv(texts)

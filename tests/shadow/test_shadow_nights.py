@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import logging
+import shutil
 
 import pytest
 from small_operation import CAPPED, NIGHTS, STRICTER, build
@@ -26,9 +27,17 @@ FIRST, LAST = NIGHTS[0], NIGHTS[-1]
 TABLES = ("shadow_nights", "shadow_scores", "shadow_actions")
 
 
-@pytest.fixture
-def world(lake, fill):
+@pytest.fixture(scope="module")
+def built(new_lake, fill):
+    lake = new_lake()
     build(lake, fill)
+    return lake.settings.lake
+
+
+@pytest.fixture
+def world(lake, built):
+    """A copy of what was built once, of the test's own."""
+    shutil.copytree(built, lake.settings.lake)
     return lake
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 
 import pytest
 from small_operation import CAPPED, NIGHTS, STRICTER, build, changed
@@ -17,9 +18,17 @@ from jobs.trials.report import print_trial
 FIRST, LAST = NIGHTS[0], NIGHTS[-1]
 
 
-@pytest.fixture
-def world(lake, fill):
+@pytest.fixture(scope="module")
+def built(new_lake, fill):
+    lake = new_lake()
     build(lake, fill)
+    return lake.settings.lake
+
+
+@pytest.fixture
+def world(lake, built):
+    """A copy of what was built once, of the test's own."""
+    shutil.copytree(built, lake.settings.lake)
     return lake
 
 

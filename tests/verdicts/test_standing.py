@@ -148,7 +148,7 @@ _WORDS = st.lists(
 
 
 @given(_WORDS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_stands_of_an_account_is_its_last_word_whatever_else_was_decided(words: Any) -> None:
     """Against a reader that follows one account through its decisions in order, by plain rules."""
     rows = []
