@@ -152,13 +152,7 @@ def _heaviest(graph: Graph, labels: Labels, asked: Labels, total: Floats) -> Lab
     met = np.empty(len(labels), np.int32)
     for place in range(len(asked)):
         account = asked[place]
-        count = 0
-        for link in range(graph.starts[account], graph.starts[account + 1]):
-            label = labels[graph.neighbours[link]]
-            if total[label] == 0.0:
-                met[count] = label
-                count += 1
-            total[label] += graph.weight[link]
+        count = _add_up(graph, labels, account, total, met, 0)
         own = labels[account]
         best, most = own, np.rint(total[own] * _DIGITS)
         for label in met[:count]:
@@ -168,6 +162,21 @@ def _heaviest(graph: Graph, labels: Labels, asked: Labels, total: Floats) -> Lab
             total[label] = 0.0
         wanted[place] = best
     return wanted
+
+
+@compiled
+def _add_up(
+    graph: Graph, labels: Labels, account: int, total: Floats, met: Labels, count: int
+) -> int:
+    """Add the weights of an account's links by the label of its neighbours to `total`; labels that
+    had nothing there go to the `count` that were met before. How many these are then."""
+    for link in range(graph.starts[account], graph.starts[account + 1]):
+        label = labels[graph.neighbours[link]]
+        if total[label] == 0.0:
+            met[count] = label
+            count += 1
+        total[label] += graph.weight[link]
+    return count
 
 
 @compiled
@@ -257,12 +266,7 @@ def _join(
     for own in range(low, high):
         size, count = starts[own + 1] - starts[own], 0
         for account in members[starts[own] : starts[own + 1]]:
-            for link in range(graph.starts[account], graph.starts[account + 1]):
-                label = labels[graph.neighbours[link]]
-                if total[label] == 0.0:
-                    met[count] = label
-                    count += 1
-                total[label] += graph.weight[link]
+            count = _add_up(graph, labels, account, total, met, count)
         # Mean weight that binds a member within; as much to the other group is not needed.
         enough, most = 0.5 * max(total[own] / max(size, 1), 1e-9), 0.0
         for label in met[:count]:
