@@ -3,6 +3,7 @@
 - `session`: one Sail session for the whole test run (about 3 s, once).
 - `lake`: an empty lake of its own for each test, on that session.
 - `new_lake`: makes further ones, for what is filled once and copied for each test.
+- `world`: a copy of the lake of three nights that tests/small_operation.py builds.
 - `bare_lake`: the same without an engine, for what delta-rs alone does (milliseconds).
 - `night`: the landing date that tests use when any would do.
 - `fill`: writes rows given as dictionaries; columns left out get a value that their declaration
@@ -16,6 +17,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,6 +100,23 @@ def lake(session: SparkSession, tmp_path: Path) -> Lake:
     from jobs.platform.settings import Settings
 
     return Lake(Settings(lake=str(tmp_path / "lake")), session)
+
+
+@pytest.fixture(scope="session")
+def operated(new_lake: Callable[[], Lake], fill: Callable[..., int]) -> Path:
+    """The lake of `small_operation`, built once."""
+    from small_operation import build
+
+    lake = new_lake()
+    build(lake, fill)
+    return Path(lake.settings.lake)
+
+
+@pytest.fixture
+def world(lake: Lake, operated: Path) -> Lake:
+    """A copy of `operated`, of the test's own."""
+    shutil.copytree(operated, lake.settings.lake)
+    return lake
 
 
 @pytest.fixture

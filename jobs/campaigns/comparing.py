@@ -24,6 +24,7 @@ from jobs.campaigns.traces import (
     share_of,
     which_list,
 )
+from jobs.carriers.counting import slots_for
 from jobs.platform.compiling import compiled
 
 Ints = NDArray[np.int64]
@@ -145,7 +146,7 @@ def compare(
         np.empty(8 * longest, np.int32), np.empty(longest, np.uint8), np.empty(longest, np.int8),
         np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest, np.int64),
     )  # fmt: skip
-    hits, found = np.empty(longest + 1, np.int64), 0
+    hits, found = np.empty(longest, np.int64), 0
     for account in range(low, high):
         partner = pairs.partner[pairs.starts[account] : pairs.starts[account + 1]]
         if len(partner):
@@ -165,9 +166,7 @@ def _fill(traces: Traces, account: int, row: _Row) -> int:
     """Put an account's entries into the row, which is empty. Returns a mask for the bits in use,
     a power of two less one; of places there is one for eight bits."""
     start, stop = traces.starts[account], traces.starts[account + 1]
-    mask = 31
-    while mask < 32 * (stop - start):
-        mask = 2 * mask + 1
+    mask = slots_for(16 * (stop - start)) - 1
     sent = traces.sent[account]
     for at in range(stop - start):
         token, kind = traces.token[start + at], traces.kind[traces.token[start + at]]

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from jobs.campaigns.threads import in_threads
 from jobs.campaigns.traces import LISTED_CODES, ON_LIST, Traces, seek, which_list
+from jobs.carriers.counting import slots_for
 from jobs.catalog.policy import CampaignPolicy
 from jobs.platform.compiling import compiled
 
@@ -102,9 +103,7 @@ def _in_common(
     shared = np.empty((len(LISTED_CODES), len(sample)), np.int64)
     under_test = np.empty((len(LISTED_CODES), len(sample)))
     # Few of an account's tokens are a sample's: most are told by their lowest bits.
-    mask = 1
-    while mask < 16 * len(pieces):
-        mask = 2 * mask + 1
+    mask = slots_for(8 * len(pieces)) - 1
     seen = np.zeros(mask + 1, np.bool_)
     for at in range(len(pieces)):
         seen[pieces[at] & mask] = True

@@ -80,11 +80,11 @@ def _added_up(
     sums = np.zeros((rows, 4), np.int64)
     tokens = np.empty(rows, np.int64)
     accounts = np.zeros((rows, 2), np.int64)
-    size = _slots_for(np.diff(start).max())
+    size = slots_for(np.diff(start).max())
     token_slots, entry_slots = np.empty(size, np.int32), np.empty(size, np.int32)
     known, entries = 0, 0
     for bucket in range(len(start) - 1):
-        size = _slots_for(start[bucket + 1] - start[bucket])
+        size = slots_for(start[bucket + 1] - start[bucket])
         by_token, by_entry = token_slots[:size], entry_slots[:size]
         by_token[:] = -1
         by_entry[:] = -1
@@ -141,7 +141,7 @@ def _bucket_of(token: int, part_bits: int, bits: int) -> Any:
 
 
 @compiled
-def _slots_for(keys: int) -> int:
+def slots_for(keys: int) -> int:
     """A power of two, twice as many as keys or more."""
     size = 2
     while size < 2 * keys:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import logging
-import shutil
 
 import pytest
-from small_operation import CAPPED, NIGHTS, STRICTER, build
+from small_operation import CAPPED, NIGHTS, STRICTER
 
 from jobs import decide, score, shadow
 from jobs.catalog.enforcement import POLICY
@@ -25,20 +24,6 @@ from models.training import adopt_prior
 
 FIRST, LAST = NIGHTS[0], NIGHTS[-1]
 TABLES = ("shadow_nights", "shadow_scores", "shadow_actions")
-
-
-@pytest.fixture(scope="module")
-def built(new_lake, fill):
-    lake = new_lake()
-    build(lake, fill)
-    return lake.settings.lake
-
-
-@pytest.fixture
-def world(lake, built):
-    """A copy of what was built once, of the test's own."""
-    shutil.copytree(built, lake.settings.lake)
-    return lake
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 
 import pytest
-from small_operation import CAPPED, NIGHTS, STRICTER, build, changed
+from small_operation import CAPPED, NIGHTS, STRICTER, changed
 
 from jobs.catalog.enforcement import POLICY
 from jobs.catalog.tables import TABLES
@@ -16,20 +15,6 @@ from jobs.trials.effects import Reach
 from jobs.trials.report import print_trial
 
 FIRST, LAST = NIGHTS[0], NIGHTS[-1]
-
-
-@pytest.fixture(scope="module")
-def built(new_lake, fill):
-    lake = new_lake()
-    build(lake, fill)
-    return lake.settings.lake
-
-
-@pytest.fixture
-def world(lake, built):
-    """A copy of what was built once, of the test's own."""
-    shutil.copytree(built, lake.settings.lake)
-    return lake
 
 
 def names(rows):
