@@ -9,9 +9,12 @@ without a home, each process compiles for itself.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import FunctionType
 from typing import Any, TypeVar, cast
 
@@ -41,7 +44,40 @@ def compiled(loop: Loop) -> Loop:
 class _Kept(FunctionCache):
     """Machine code on disk, by all that went into it. Numba itself looks at the function and its
     own file alone: constants and functions of other modules would stay as they were when it was
-    compiled."""
+    compiled.
+
+    Of processes that need a function at the same time one compiles it, and the others wait for
+    what it keeps: a first night's steps, or a cluster's workers, would each take half a minute of
+    a core."""
+
+    _held: int | None = None
+
+    def load_overload(self, signature: object, target_context: object) -> Any:
+        found = super().load_overload(signature, target_context)
+        if found is None and self._held is None:
+            self._wait_for_others()
+            found = super().load_overload(signature, target_context)
+            if found is not None:
+                self._let_others()
+        return found
+
+    def save_overload(self, signature: object, data: object) -> None:
+        try:
+            super().save_overload(signature, data)
+        finally:
+            self._let_others()
+
+    def _wait_for_others(self) -> None:
+        with suppress(OSError):  # it can't be written, or has no locks: each compiles for itself
+            self._impl.locator.ensure_cache_path()
+            lock = Path(self.cache_path, f"{self._impl.filename_base}.lock")
+            self._held = os.open(lock, os.O_WRONLY | os.O_CREAT)
+            fcntl.flock(self._held, fcntl.LOCK_EX)
+
+    def _let_others(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def _index_key(self, signature: object, codegen: object) -> tuple[object, ...]:
         return (*super()._index_key(signature, codegen), _CONTENTS[self._py_func])

@@ -59,3 +59,23 @@ def test_a_loop_runs_where_nothing_can_be_written(tmp_path):
     (tmp_path / "__pycache__").write_text("a file in the folder's place")
     nowhere = str(tmp_path / "loops.py" / "cache")
     assert said(tmp_path, HOME=nowhere, XDG_CACHE_HOME=nowhere) == "12 0"
+
+
+def test_of_processes_that_come_at_once_one_compiles(tmp_path):
+    (tmp_path / "loops.py").write_text(_LOOPS)
+    written(tmp_path, factor=2, more=1)
+    late = "import loops, sys; sys.stdin.readline(); print(loops.loop(5), loops.kept())"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", late],
+            env=os.environ | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )
+        for _ in range(3)
+    ]  # fmt: skip
+    for process in processes:
+        assert process.stdin
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    said = sorted(process.communicate()[0].strip() for process in processes)
+    assert said == ["12 0", "12 1", "12 1"]
