@@ -1,11 +1,11 @@
 """The same nights on Sail and on Apache Spark: every table equal, row by row.
 
 Spark runs on a cluster of two workers with lake and landing folder in an object store, Sail on one
-machine. Night 1 is Sail's, and copied into the store; night 2, of 50,000 requests and more with
-all their dirt, runs on both; night 3 is Sail's again, on disk and in the store, on what each engine
+machine. Night 1 is Sail's, and copied into the store; night 2, of thousands of requests with all
+their dirt, runs on both; night 3 is Sail's again, on disk and in the store, on what each engine
 wrote. So both read each other's tables, and windows, records repeated across days and names of
-campaigns are met on both. Spark costs minutes of a core a night, so there is one of it, and one
-step of it on one machine.
+campaigns are met on both. Spark costs minutes of a core a night, however small, so there is one of
+it.
 
 Each step of the DAG is a submission of its own, so one of them stands for all: it writes the first
 night again.
@@ -79,7 +79,7 @@ def landing(tmp_path_factory: pytest.TempPathFactory, cluster: Any) -> Path:
     """Three days, on disk and in the store."""
     folder = tmp_path_factory.mktemp("landed")
     world = WorldSettings(
-        days=len(NIGHTS), accounts=2_500, seed=11, start=FIRST, requests_per_day=52_000,
+        days=len(NIGHTS), accounts=900, seed=11, start=FIRST, requests_per_day=9_000,
         prompt_chars=120,
     )  # fmt: skip
     simulate(folder / "landing", folder / "truth", world, lambda _: None)
@@ -148,29 +148,11 @@ def test_both_engines_make_the_same_tables(
 
     # What is equal is also worth comparing.
     files = there.rows("landing_files", SECOND, SECOND)
-    assert there.rows("requests", SECOND, SECOND).num_rows >= 50_000
+    assert there.rows("requests", SECOND, SECOND).num_rows >= 8_000
     assert total(files, "quarantined") > 0 and total(files, "duplicates") > 0
-    assert there.rows("account_scores", SECOND, SECOND).num_rows > 1_000
+    assert there.rows("account_scores", SECOND, SECOND).num_rows > 300
     first_seen = there.rows("campaigns", SECOND, SECOND)["first_seen"].to_pylist()
     assert FIRST in first_seen and SECOND in first_seen
-
-
-def test_spark_on_one_machine_makes_the_same_and_says_nothing_of_its_own(
-    cluster: Any, landing: Path, lake: Path, tmp_path: Path
-) -> None:
-    """By the step that has most of what engines do differently."""
-    (ingest,) = (step for step in STEPS if step.name == "ingest")
-    alone = tmp_path / "alone"
-    shutil.copytree(lake, alone)
-    said = ended(begin(
-        [sys.executable, "-m", "jobs.cli", "run", ingest.name, "--date", f"{FIRST}"], cluster,
-        STILLWATCH_ENGINE="spark", STILLWATCH_SPARK_MASTER="local[2]",
-        STILLWATCH_LANDING=str(landing), STILLWATCH_LAKE=str(alone),
-    ))  # fmt: skip
-    log = Lake(Settings(lake=str(alone))).rows("run_log", FIRST, FIRST).sort_by("started_at")
-    assert log.to_pylist()[-1]["engine"] == "spark"
-    assert_same_tables(lake, alone, [f"{FIRST}"], ingest.writes)
-    assert "WARN" not in said and "ERROR" not in said, said
 
 
 def test_the_dag_submits_its_steps_to_the_cluster(

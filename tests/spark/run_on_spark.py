@@ -1,12 +1,20 @@
-"""Runs the write scenarios and the checks of one bad night on Apache Spark, in a process of its
-own: two engines can't share one.
+"""What the tests of Apache Spark ask it, in a process of its own: two engines can't share one.
 
-Usage: run_on_spark.py FOLDER, the tests' folders on PYTHONPATH; writes FOLDER/found.json.
+Usage: run_on_spark.py FOLDER, the tests' folders on PYTHONPATH and a day of landing files in
+FOLDER/landing. One Java serves all of it, since its start is most of each part:
+
+- `stillwatch run ingest`, into FOLDER/lake;
+- the write scenarios, and the checks of a bad night, into FOLDER/found.json;
+- at the end Java is killed in the middle of a query.
+
+A line of standard error says where each begins.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -15,9 +23,12 @@ from pathlib import Path
 
 from conftest import rows_of
 from nights import NIGHT, planted, write
+from pyspark import SparkContext
 from write_scenarios import SCENARIOS
 
 from jobs.catalog.checks import CHECKED
+from jobs.cli import cli
+from jobs.platform.errors import StillwatchError
 from jobs.platform.expectations import NightValidator
 from jobs.platform.lake import Lake
 from jobs.platform.session import engine_session
@@ -33,7 +44,18 @@ def attempt(scenario: Callable[[Lake], None], lake: Lake) -> str:
     return ""
 
 
-def main(folder: Path) -> None:
+def begins(part: str) -> None:
+    sys.stderr.write(f"-- {part} --\n")
+
+
+def ingest(folder: Path) -> None:
+    begins("ingest")
+    places = ["--landing", str(folder / "landing"), "--lake", str(folder / "lake")]
+    cli(["run", "ingest", "--date", f"{NIGHT}", *places], standalone_mode=False)
+
+
+def writes_and_checks(folder: Path) -> None:
+    begins("writes and checks")
     settings = Settings(lake=str(folder), engine="spark")
     with engine_session(settings) as session:
 
@@ -50,5 +72,17 @@ def main(folder: Path) -> None:
     (folder / "found.json").write_text(json.dumps({"writes": writes, "checks": outcomes}))
 
 
+def death(folder: Path) -> None:
+    begins("death")
+    try:
+        with engine_session(Settings(lake=str(folder / "dead"), engine="spark")) as session:
+            os.kill(SparkContext._gateway.proc.pid, signal.SIGKILL)
+            SparkContext._gateway.proc.wait()
+            session.range(3).count()
+    except StillwatchError as error:
+        sys.stderr.write(f"stillwatch: {error}\n")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    for part in (ingest, writes_and_checks, death):
+        part(Path(sys.argv[1]))

@@ -35,34 +35,6 @@ def test_a_machine_without_java_is_told_so(tmp_path: Path) -> None:
     assert line.endswith("or set STILLWATCH_ENGINE=sail, which needs neither Java nor a network")
 
 
-DIES = """
-import os, signal, sys
-from pyspark import SparkContext
-from jobs.platform.errors import StillwatchError
-from jobs.platform.session import engine_session
-from jobs.platform.settings import Settings
-
-try:
-    with engine_session(Settings(lake=sys.argv[1], engine="spark")) as session:
-        os.kill(SparkContext._gateway.proc.pid, signal.SIGKILL)
-        SparkContext._gateway.proc.wait()
-        session.range(3).count()
-except StillwatchError as error:
-    print(f"stillwatch: {error}", file=sys.stderr)
-"""
-
-
-@pytest.mark.skipif(shutil.which("java") is None, reason="no Java: Apache Spark can't run here")
-def test_a_java_that_dies_ends_the_run_with_one_line(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", DIES, str(tmp_path / "lake")], capture_output=True, text=True
-    )
-    assert done.stderr.strip() == (
-        "stillwatch: Spark's Java process ended in the middle of the run (out of memory, or "
-        "killed); run the same night again"
-    )
-
-
 @pytest.mark.parametrize(
     ("words", "meaning"),
     [
