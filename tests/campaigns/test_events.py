@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
+
+import pytest
 
 from jobs.campaigns import run
 from jobs.campaigns.events import Event, what_happened
@@ -114,9 +118,9 @@ def operation(who: str, tag: str) -> str:
     return "".join(f"{who} | {kind} | {tag} {kind}\n" for kind in ("template", "client", "payment"))
 
 
-def live(lake: Lake, fill: Fill, nights: list[str]) -> list[dt.date]:
-    """Run the step on one night after the other."""
-    dates = [FIRST + dt.timedelta(days=number) for number in range(len(nights))]
+def live(lake: Lake, fill: Fill, nights: list[str], since: int = 0) -> list[dt.date]:
+    """Run the step on one night after the other; `since` says how many there were before."""
+    dates = [FIRST + dt.timedelta(days=since + number) for number in range(len(nights))]
     for date, text in zip(dates, nights, strict=True):
         # What was shared on nights before would hold for four weeks.
         for table in ("account_daily", "account_indicators", "account_templates"):
@@ -158,8 +162,24 @@ LIFE = [
 ]
 
 
-def test_the_life_of_campaigns_on_a_lake(lake: Lake, fill: Fill) -> None:
-    dates = live(lake, fill, LIFE)
+@pytest.fixture(scope="module")
+def four_nights(new_lake: Callable[[], Lake], fill: Fill) -> tuple[Path, list[dt.date]]:
+    lake = new_lake()
+    dates = live(lake, fill, LIFE[:4])
+    return Path(lake.settings.lake), dates
+
+
+@pytest.fixture
+def lived(lake: Lake, four_nights: tuple[Path, list[dt.date]]) -> tuple[Lake, list[dt.date]]:
+    """A lake of the first four nights of `LIFE`, of the test's own."""
+    written, dates = four_nights
+    shutil.copytree(written, lake.settings.lake)
+    return lake, dates
+
+
+def test_the_life_of_campaigns_on_a_lake(lived: tuple[Lake, list[dt.date]], fill: Fill) -> None:
+    lake, dates = lived
+    dates = dates + live(lake, fill, LIFE[4:], since=4)
     assert chronicle(lake, dates) == [
         [("founded", "a01", None, 6), ("founded", "b01", None, 4)],
         [],
@@ -170,8 +190,10 @@ def test_the_life_of_campaigns_on_a_lake(lake: Lake, fill: Fill) -> None:
     ]
 
 
-def test_an_old_night_again_reads_nothing_later(lake: Lake, fill: Fill) -> None:
-    dates = live(lake, fill, LIFE[:4])
+def test_an_old_night_again_reads_nothing_later(
+    lived: tuple[Lake, list[dt.date]], fill: Fill
+) -> None:
+    lake, dates = lived
     before = chronicle(lake, dates)
     for date, text in zip(dates[1:3], LIFE[1:3], strict=True):
         night(lake, fill, date, text)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,13 +91,26 @@ def named(lake: Lake, date: dt.date) -> dict[str, set[str]]:
     return out
 
 
-def test_the_operation_and_the_firm_are_groups_and_nobody_else(lake: Lake, fill: Fill) -> None:
+@pytest.fixture(scope="module")
+def first_written(new_lake: Callable[[], Lake], fill: Fill) -> Path:
+    lake = new_lake()
     night(lake, fill, FIRST)
     run(lake, FIRST)
-    kinds = {row["campaign_id"]: row for row in written(lake, FIRST)["campaigns"]}
+    return Path(lake.settings.lake)
+
+
+@pytest.fixture
+def worked(lake: Lake, first_written: Path) -> Lake:
+    """A lake of the first night, the step done; of the test's own."""
+    shutil.copytree(first_written, lake.settings.lake)
+    return lake
+
+
+def test_the_operation_and_the_firm_are_groups_and_nobody_else(worked: Lake) -> None:
+    kinds = {row["campaign_id"]: row for row in written(worked, FIRST)["campaigns"]}
     found = {
         (kinds[name]["kind"], tuple(sorted(members)))
-        for name, members in named(lake, FIRST).items()
+        for name, members in named(worked, FIRST).items()
     }
     assert found == {
         ("distillation", tuple(spread("a1..a8"))),
@@ -111,56 +126,48 @@ def test_the_operation_and_the_firm_are_groups_and_nobody_else(lake: Lake, fill:
     assert operation["summary"].startswith("8 accounts bound by")
 
 
-def test_running_a_night_again_writes_the_same_rows(lake: Lake, fill: Fill) -> None:
-    night(lake, fill, FIRST)
-    run(lake, FIRST)
-    once = written(lake, FIRST)
-    run(lake, FIRST)
-    assert written(lake, FIRST) == once
+def test_running_a_night_again_writes_the_same_rows(worked: Lake) -> None:
+    once = written(worked, FIRST)
+    run(worked, FIRST)
+    assert written(worked, FIRST) == once
 
 
-def test_the_name_outlives_bans_and_replacements(lake: Lake, fill: Fill) -> None:
-    night(lake, fill, FIRST)
-    run(lake, FIRST)
-    (before,) = [n for n, members in named(lake, FIRST).items() if "a01" in members]
+def test_the_name_outlives_bans_and_replacements(worked: Lake, fill: Fill) -> None:
+    (before,) = [n for n, members in named(worked, FIRST).items() if "a01" in members]
     second = FIRST + dt.timedelta(days=1)
-    night(lake, fill, second, OPERATION.replace("a1..a8", "a1..a12"), gone="a1..a6")
-    run(lake, second)
-    (after,) = [n for n, members in named(lake, second).items() if "a12" in members]
+    night(worked, fill, second, OPERATION.replace("a1..a8", "a1..a12"), gone="a1..a6")
+    run(worked, second)
+    (after,) = [n for n, members in named(worked, second).items() if "a12" in members]
     assert after == before
-    joined = {r["account_id"]: r["joined"] for r in written(lake, second)["campaign_members"]}
+    joined = {r["account_id"]: r["joined"] for r in written(worked, second)["campaign_members"]}
     assert joined["a07"] == FIRST and joined["a12"] == second
 
 
 @pytest.mark.parametrize("label", LABELS.column("label").values)
-def test_labels_known_by_the_night_move_the_score(lake: Lake, fill: Fill, label: str) -> None:
-    night(lake, fill, FIRST)
-    run(lake, FIRST)
-    scores = {r["kind"]: r["score"] for r in written(lake, FIRST)["campaigns"]}
+def test_labels_known_by_the_night_move_the_score(worked: Lake, fill: Fill, label: str) -> None:
+    scores = {r["kind"]: r["score"] for r in written(worked, FIRST)["campaigns"]}
     at = dt.datetime.combine(FIRST, dt.time(9), dt.UTC)
-    fill(lake, "labels", FIRST, [
+    fill(worked, "labels", FIRST, [
         {"account_id": a, "label": label, "labelled_at": at, "source": "analyst"}
         for a in spread("a1..a8")
     ])  # fmt: skip
-    run(lake, FIRST)
-    (row,) = [r for r in written(lake, FIRST)["campaigns"] if r["accounts"] == 8]
+    run(worked, FIRST)
+    (row,) = [r for r in written(worked, FIRST)["campaigns"] if r["accounts"] == 8]
     if label == "distillation":
         assert row["score"] > scores["distillation"] and row["kind"] == "distillation"
     else:
         assert row["score"] < scores["distillation"]
 
 
-def test_a_label_of_a_later_night_is_not_known(lake: Lake, fill: Fill) -> None:
-    night(lake, fill, FIRST)
-    run(lake, FIRST)
-    once = written(lake, FIRST)
+def test_a_label_of_a_later_night_is_not_known(worked: Lake, fill: Fill) -> None:
+    once = written(worked, FIRST)
     later = FIRST + dt.timedelta(days=1)
-    fill(lake, "labels", later, [
+    fill(worked, "labels", later, [
         {"account_id": "a01", "label": "benign", "source": "analyst",
          "labelled_at": dt.datetime.combine(FIRST, dt.time(9), dt.UTC)}
     ])  # fmt: skip
-    run(lake, FIRST)
-    assert written(lake, FIRST) == once
+    run(worked, FIRST)
+    assert written(worked, FIRST) == once
 
 
 def test_a_night_without_traffic_has_no_campaigns(lake: Lake) -> None:

@@ -103,6 +103,19 @@ def write(lake: Lake, fill: Callable[..., int], night: Night, before: int = 0) -
     """The night and `before` quiet nights with the same counts."""
     for name, rows in night.items():
         fill(lake, name, NIGHT, rows)
+    _quiet(lake, fill, before)
+
+
+def alter(good: Lake, fill: Callable[..., int], night: Night, before: int = 0) -> None:
+    """The same on a lake that holds `good_night`: tables that differ from it are written again."""
+    of_good = good_night()
+    for name, rows in night.items():
+        if rows != of_good[name]:
+            fill(good, name, NIGHT, rows)
+    _quiet(good, fill, before)
+
+
+def _quiet(lake: Lake, fill: Callable[..., int], before: int) -> None:
     for n in range(1, before + 1):
         date = NIGHT - dt.timedelta(days=n)
         fill(lake, "landing_files", date, good_night()["landing_files"])

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from nights import NIGHT, good_night, planted, refused, write
+from nights import NIGHT, alter, good_night, planted, refused, write
 
 from jobs import checks, reports
 from jobs.catalog.checks import CHECKED, SQL
@@ -38,71 +38,71 @@ def index(lake: Lake) -> str:
     return (Path(lake.root) / data_docs.FOLDER / "index.html").read_text(encoding="utf-8")
 
 
-def test_a_failed_stop_check_ends_the_night_in_one_line(lake: Lake, fill: Fill) -> None:
+def test_a_failed_stop_check_ends_the_night_in_one_line(good: Lake, fill: Fill) -> None:
     night = good_night()
     night["accounts"].append({"account_id": "a001", "status": "active"})
     night["landing_files"][1].update(landed=121, kept=121)
-    write(lake, fill, night)
-    assert stopped(lake, "check_landed") == (
+    alter(good, fill, night)
+    assert stopped(good, "check_landed") == (
         "check_landed 2026-05-03: accounts: account_id is unique failed on 2 of 121 rows, "
         "for example account_id=a001; nothing downstream was published"
     )
 
 
-def test_the_line_says_how_many_more_failed_and_of_what(lake: Lake, fill: Fill) -> None:
+def test_the_line_says_how_many_more_failed_and_of_what(good: Lake, fill: Fill) -> None:
     night = good_night()
     del night["account_scores"][5]
     del night["account_scores"][5]
     night["campaign_members"][1]["campaign_id"] = "c9"
-    write(lake, fill, night)
-    line = stopped(lake, "check_scored")
+    alter(good, fill, night)
+    line = stopped(good, "check_scored")
     assert line.startswith(
         "check_scored 2026-05-03: campaigns: accounts is the number of its "
         "members failed on 1 of 1 rows, for example campaign_id=c1 (and "
     )
     night = good_night()
     del night["account_scores"][5:7]
-    write(lake, fill, night)
-    assert stopped(lake, "check_scored") == (
+    write(good, fill, night)
+    assert stopped(good, "check_scored") == (
         "check_scored 2026-05-03: account_scores: every account with traffic in 7 nights is "
         "scored failed on 2 accounts, for example account_id=a005; "
         "nothing downstream was published"
     )  # fmt: skip
 
 
-def test_an_empty_table_is_told_by_what_was_observed(lake: Lake, fill: Fill) -> None:
+def test_an_empty_table_is_told_by_what_was_observed(good: Lake, fill: Fill) -> None:
     night = good_night()
     for name in ("requests", "landing_files", "quarantine", "accounts", "labels"):
         night[name].clear()
-    write(lake, fill, night)
+    alter(good, fill, night)
     assert "landing_files: at least 1 row failed (observed=0) (and 2 more failed)" in stopped(
-        lake, "check_landed")  # fmt: skip
+        good, "check_landed")  # fmt: skip
 
 
-def test_a_failed_warn_check_is_written_down_and_the_night_goes_on(lake: Lake, fill: Fill) -> None:
+def test_a_failed_warn_check_is_written_down_and_the_night_goes_on(good: Lake, fill: Fill) -> None:
     night = good_night()
     refused(night, 6)
-    write(lake, fill, night)
-    checks.run(lake, NIGHT, "check_landed")
-    (row,) = [r for r in lake.rows("check_results").to_pylist() if not r["passed"]]
+    alter(good, fill, night)
+    checks.run(good, NIGHT, "check_landed")
+    (row,) = [r for r in good.rows("check_results").to_pylist() if not r["passed"]]
     assert row == {
         "date": NIGHT, "step": "check_landed", "table_name": "landing_files",
         "expectation": "at most 2% of a source's records are refused", "severity": "warn",
         "passed": False, "rows": 3, "unexpected": 1,
         "example": "source=requests, refused=6, landed=246",
     }  # fmt: skip
-    assert "warned" in index(lake)
+    assert "warned" in index(good)
 
 
-def test_drift_warns_in_a_line_of_the_status_and_the_night_goes_on(lake: Lake, fill: Fill) -> None:
+def test_drift_warns_in_a_line_of_the_status_and_the_night_goes_on(good: Lake, fill: Fill) -> None:
     night = good_night()
     night["drift"][0].update(psi=2.5, missing=0.4)
     night["drift"][2].update(psi=0.7)
     refused(night, 150)
-    write(lake, fill, night)
-    stopped(lake, "check_landed")
-    checks.run(lake, NIGHT, "check_scored")
-    assert [line for line in reports.warnings(lake, NIGHT) if ": drift: " in line] == [
+    alter(good, fill, night)
+    stopped(good, "check_landed")
+    checks.run(good, NIGHT, "check_scored")
+    assert [line for line in reports.warnings(good, NIGHT) if ": drift: " in line] == [
         "warning of 2026-05-03: drift: features and scores are distributed as on the nights "
         "before: psi at most 0.25 over psi_expected failed (2 found, first name=campaign_score, "
         "psi=2.5, psi_expected=0.05)",
@@ -111,89 +111,86 @@ def test_drift_warns_in_a_line_of_the_status_and_the_night_goes_on(lake: Lake, f
         "reference_missing=0.1)",
     ]
     # What stops a night is said where it stopped; what holds is not said.
-    assert not [line for line in reports.warnings(lake, NIGHT) if "at most 30%" in line]
-    assert reports.warnings(lake, NIGHT.replace(day=2)) == []
+    assert not [line for line in reports.warnings(good, NIGHT) if "at most 30%" in line]
+    assert reports.warnings(good, NIGHT.replace(day=2)) == []
 
 
 def test_results_hold_both_steps_and_a_step_run_again_replaces_its_own(
-    lake: Lake, fill: Fill
+    good: Lake, fill: Fill
 ) -> None:
     night = good_night()
     refused(night, 6)
-    write(lake, fill, night)
-    checks.run(lake, NIGHT, "check_landed")
-    checks.run(lake, NIGHT, "check_scored")
-    first = lake.rows("check_results").to_pylist()
+    alter(good, fill, night)
+    checks.run(good, NIGHT, "check_landed")
+    checks.run(good, NIGHT, "check_scored")
+    first = good.rows("check_results").to_pylist()
     declared = {(step, name, check.about) for step, names in CHECKED.items() for name in names
                 for check in TABLES[name].checks}  # fmt: skip
     assert {(r["step"], r["table_name"], r["expectation"]) for r in first} == declared
     assert len(first) == len(declared)
-    checks.run(lake, NIGHT, "check_landed")
-    assert lake.rows("check_results").to_pylist() == first
-    write(lake, fill, good_night())
-    checks.run(lake, NIGHT, "check_landed")
-    assert all(r["passed"] for r in lake.rows("check_results").to_pylist())
+    checks.run(good, NIGHT, "check_landed")
+    assert good.rows("check_results").to_pylist() == first
+    write(good, fill, good_night())
+    checks.run(good, NIGHT, "check_landed")
+    assert all(r["passed"] for r in good.rows("check_results").to_pylist())
 
 
-def test_other_nights_results_stay(lake: Lake, fill: Fill) -> None:
+def test_other_nights_results_stay(good: Lake, fill: Fill) -> None:
     before = NIGHT.replace(day=2)
-    fill(lake, "check_results", before, [{"step": "check_landed", "expectation": "x"}])
-    write(lake, fill, good_night())
-    checks.run(lake, NIGHT, "check_landed")
-    assert lake.nights("check_results") == [before, NIGHT]
+    fill(good, "check_results", before, [{"step": "check_landed", "expectation": "x"}])
+    checks.run(good, NIGHT, "check_landed")
+    assert good.nights("check_results") == [before, NIGHT]
 
 
-def test_a_stopped_night_has_its_results_and_pages(lake: Lake, fill: Fill) -> None:
+def test_a_stopped_night_has_its_results_and_pages(good: Lake, fill: Fill) -> None:
     night = good_night()
     night["requests"].append(dict(night["requests"][3]))
     night["landing_files"][0].update(landed=241, kept=241)
-    write(lake, fill, night)
-    stopped(lake, "check_landed")
-    failed = [r for r in lake.rows("check_results").to_pylist() if not r["passed"]]
+    alter(good, fill, night)
+    stopped(good, "check_landed")
+    failed = [r for r in good.rows("check_results").to_pylist() if not r["passed"]]
     assert [(r["table_name"], r["expectation"], r["unexpected"]) for r in failed] == [
         ("requests", "request_id is unique", 2)]  # fmt: skip
-    shown = page(lake, "check_landed")
+    shown = page(good, "check_landed")
     assert "stopped the night" in shown
     assert "request_id is unique" in shown
     assert "request_id=r0003" in shown
     # What Great Expectations renders itself stands there too, and knows that it failed.
     assert "Table-Level Expectations" in shown
     assert "text-danger" in shown.split("<details>")[2]
-    assert 'href="2026-05-03/check_landed.html"' in index(lake)
-    assert "requests: request_id is unique" in index(lake)
+    assert 'href="2026-05-03/check_landed.html"' in index(good)
+    assert "requests: request_id is unique" in index(good)
 
 
-def test_pages_need_no_network_and_are_the_same_each_time(lake: Lake, fill: Fill) -> None:
-    write(lake, fill, good_night())
-    checks.run(lake, NIGHT, "check_landed")
-    first = page(lake, "check_landed"), index(lake)
-    checks.run(lake, NIGHT, "check_landed")
-    assert (page(lake, "check_landed"), index(lake)) == first
+def test_pages_need_no_network_and_are_the_same_each_time(good: Lake, fill: Fill) -> None:
+    checks.run(good, NIGHT, "check_landed")
+    first = page(good, "check_landed"), index(good)
+    checks.run(good, NIGHT, "check_landed")
+    assert (page(good, "check_landed"), index(good)) == first
     for html in first:
         assert not re.search(r"https?://|<script|<link|<img|<iframe", html)
 
 
-def test_pages_older_than_the_results_are_kept_are_removed(lake: Lake, fill: Fill) -> None:
-    write(lake, fill, good_night())
-    old = Path(lake.root) / data_docs.FOLDER / "2024-01-01"
-    young = Path(lake.root) / data_docs.FOLDER / "2026-04-01"
+def test_pages_older_than_the_results_are_kept_are_removed(good: Lake, fill: Fill) -> None:
+    old = Path(good.root) / data_docs.FOLDER / "2024-01-01"
+    young = Path(good.root) / data_docs.FOLDER / "2026-04-01"
     for folder in (old, young):
         folder.mkdir(parents=True)
-    checks.run(lake, NIGHT, "check_landed")
+    checks.run(good, NIGHT, "check_landed")
     assert (old.exists(), young.exists()) == (False, True)
 
 
-def test_no_value_but_keys_and_counts_is_shown(lake: Lake, fill: Fill) -> None:
-    write(lake, fill, planted())
-    lines = [stopped(lake, step) for step in CHECKED]
-    results = lake.rows("check_results").to_pylist()
+def test_no_value_but_keys_and_counts_is_shown(good: Lake, fill: Fill) -> None:
+    write(good, fill, planted())
+    lines = [stopped(good, step) for step in CHECKED]
+    results = good.rows("check_results").to_pylist()
     assert sum(not row["passed"] for row in results) > 10
-    shown = [*lines, repr(results), index(lake), *(page(lake, step) for step in CHECKED)]
+    shown = [*lines, repr(results), index(good), *(page(good, step) for step in CHECKED)]
     assert [text for text in shown if "SECRET" in text] == []
 
 
 def test_values_that_break_a_pattern_are_not_shown_either(
-    lake: Lake, fill: Fill, monkeypatch: pytest.MonkeyPatch
+    good: Lake, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     columns = tuple(replace(c, pattern="^[a-z]+$") if c.name == "client" else c
                     for c in TABLES["requests"].columns)  # fmt: skip
@@ -201,34 +198,32 @@ def test_values_that_break_a_pattern_are_not_shown_either(
     night = good_night()
     for row in night["requests"][7:9]:
         row["client"] = "SECRET"
-    write(lake, fill, night)
-    line = stopped(lake, "check_landed")
+    alter(good, fill, night)
+    line = stopped(good, "check_landed")
     assert line.startswith(
         "check_landed 2026-05-03: requests: client matches ^[a-z]+$ failed on "
         "2 of 240 rows, for example request_id=r0007; "
     )
-    assert "SECRET" not in line + page(lake, "check_landed") + index(lake)
+    assert "SECRET" not in line + page(good, "check_landed") + index(good)
 
 
 def test_a_check_that_can_not_be_computed_is_an_error_and_not_a_pass(
-    lake: Lake, fill: Fill, monkeypatch: pytest.MonkeyPatch
+    good: Lake, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(lake, fill, good_night())
     broken = Check(SQL, (("unexpected_rows_query", "select nothing from {batch}"),), "it is so",
                    "warn")  # fmt: skip
     monkeypatch.setitem(TABLES, "labels", replace(TABLES["labels"], checks=(broken,)))
     with pytest.raises(LakeError, match="labels: it is so: can't be computed") as raised:
-        checks.run(lake, NIGHT, "check_landed")
+        checks.run(good, NIGHT, "check_landed")
     assert "\n" not in str(raised.value)
-    assert lake.rows("check_results").num_rows == 0
+    assert good.rows("check_results").num_rows == 0
 
 
-def test_views_of_a_night_do_not_outlive_it(lake: Lake, fill: Fill) -> None:
-    write(lake, fill, good_night())
-    checks.run(lake, NIGHT, "check_landed")
+def test_views_of_a_night_do_not_outlive_it(good: Lake, fill: Fill) -> None:
+    checks.run(good, NIGHT, "check_landed")
     for view in ("night_accounts_1", "night_landing_files_15"):
         with pytest.raises(Exception, match=view):
-            lake.session.table(view).count()
+            good.session.table(view).count()
 
 
 def test_great_expectations_is_imported_by_validation_alone() -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from nights import NIGHT, Night, drifted, good_night, landing_file, refused, write
+from nights import NIGHT, Night, alter, drifted, good_night, landing_file, refused
 
 from jobs.catalog.checks import CHECKED
 from jobs.catalog.tables import TABLES
@@ -22,10 +22,10 @@ def outcomes(lake: Lake, *names: str) -> list[Outcome]:
         return [o for name in names for o in validator.validate(name).outcomes]
 
 
-def test_on_a_good_night_every_check_of_both_steps_holds(lake: Lake, fill) -> None:
-    write(lake, fill, good_night(), before=6)
+def test_on_a_good_night_every_check_of_both_steps_holds(good: Lake, fill) -> None:
+    alter(good, fill, good_night(), before=6)
     names = [name for names in CHECKED.values() for name in names]
-    found = outcomes(lake, *names)
+    found = outcomes(good, *names)
     assert [o for o in found if not o.passed] == []
     assert [(o.table, o.expectation) for o in found] == [
         (name, check.about) for name in names for check in TABLES[name].checks
@@ -168,14 +168,14 @@ BROKEN: tuple[tuple[str, str, str, int, str, Change], ...] = (
 
 @pytest.mark.parametrize("case", BROKEN, ids=lambda case: f"{case[0]}-{case[1]}"[:60])
 def test_a_broken_night_is_found(
-    case: tuple[str, str, str, int, str, Change], lake: Lake, fill
+    case: tuple[str, str, str, int, str, Change], good: Lake, fill
 ) -> None:
     table, said, severity, unexpected, example, apply = case
     night = good_night()
     apply(night)
     past = 6 if "landed are" in said or "score 0.8" in said else 0
-    write(lake, fill, night, before=past)
-    (found,) = [o for o in outcomes(lake, table) if re.search(re.escape(said), o.expectation)]
+    alter(good, fill, night, before=past)
+    (found,) = [o for o in outcomes(good, table) if re.search(re.escape(said), o.expectation)]
     assert (found.passed, found.severity, found.unexpected, found.example) == (
         False, severity, unexpected, example)  # fmt: skip
 
@@ -192,19 +192,19 @@ def test_every_declared_check_has_a_night_that_breaks_it() -> None:
     }  # fmt: skip
 
 
-def test_shares_are_left_alone_where_records_are_few(lake: Lake, fill) -> None:
+def test_shares_are_left_alone_where_records_are_few(good: Lake, fill) -> None:
     night = good_night()
     refused(night, 5, "labels")
-    write(lake, fill, night)
-    assert [o.expectation for o in outcomes(lake, "landing_files") if not o.passed] == []
+    alter(good, fill, night)
+    assert [o.expectation for o in outcomes(good, "landing_files") if not o.passed] == []
 
 
-def test_volume_is_not_judged_before_there_are_nights_to_judge_by(lake: Lake, fill) -> None:
+def test_volume_is_not_judged_before_there_are_nights_to_judge_by(good: Lake, fill) -> None:
     night = good_night()
     scale(0, 9)(night)
-    write(lake, fill, night, before=4)
+    alter(good, fill, night, before=4)
     (found,) = [
-        o for o in outcomes(lake, "landing_files") if o.expectation.startswith("requests landed")
+        o for o in outcomes(good, "landing_files") if o.expectation.startswith("requests landed")
     ]
     assert found.passed
 
@@ -230,27 +230,26 @@ def test_drift_is_judged_where_there_is_enough_to_judge_by(row, passed, lake: La
     assert found.passed == passed
 
 
-def test_more_rows_than_are_fetched_are_counted(lake: Lake, fill) -> None:
+def test_more_rows_than_are_fetched_are_counted(good: Lake, fill) -> None:
     night = good_night()
     night["accounts"].clear()
-    write(lake, fill, night)
-    (found,) = [o for o in outcomes(lake, "requests") if "every request's" in o.expectation]
+    alter(good, fill, night)
+    (found,) = [o for o in outcomes(good, "requests") if "every request's" in o.expectation]
     assert (found.unexpected, found.example) == (240, "account_id=a000")
 
 
-def test_traffic_of_six_nights_ago_still_asks_for_a_score(lake: Lake, fill) -> None:
-    write(lake, fill, good_night())
-    fill(lake, "account_daily", NIGHT - dt.timedelta(days=6), [{"account_id": "b6"}])
-    fill(lake, "account_daily", NIGHT - dt.timedelta(days=7), [{"account_id": "b7"}])
-    failed = [o for o in outcomes(lake, "account_scores") if not o.passed]
+def test_traffic_of_six_nights_ago_still_asks_for_a_score(good: Lake, fill) -> None:
+    fill(good, "account_daily", NIGHT - dt.timedelta(days=6), [{"account_id": "b6"}])
+    fill(good, "account_daily", NIGHT - dt.timedelta(days=7), [{"account_id": "b7"}])
+    failed = [o for o in outcomes(good, "account_scores") if not o.passed]
     assert [(o.unexpected, o.example) for o in failed] == [(1, "account_id=b6")]
 
 
-def test_an_example_is_one_line_of_bounded_length(lake: Lake, fill) -> None:
+def test_an_example_is_one_line_of_bounded_length(good: Lake, fill) -> None:
     night = good_night()
     night["labels"][0]["account_id"] = "a\nb\t" + "c" * 500
-    write(lake, fill, night)
-    (found,) = [o for o in outcomes(lake, "labels") if not o.passed]
+    alter(good, fill, night)
+    (found,) = [o for o in outcomes(good, "labels") if not o.passed]
     assert found.example is not None
     assert found.example.isprintable()
     assert len(found.example) == 200

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import Callable
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -14,6 +16,7 @@ from jobs.explaining.explain import Source, UnknownSubjectError, explain
 from jobs.explaining.terminal import print_explained
 from jobs.plain_text import plain
 from jobs.platform.lake import Lake
+from jobs.platform.settings import Settings
 
 NIGHT = dt.date(2026, 5, 3)
 Fill = Callable[..., int]
@@ -51,17 +54,29 @@ def a_night(lake: Lake, fill: Fill) -> None:
                                      {"action": "challenge", "score": None}])  # fmt: skip
 
 
-def test_a_reason_names_its_figure_and_rows(bare_lake: Lake, fill: Fill) -> None:
-    a_night(bare_lake, fill)
-    told = explain(bare_lake, "a1")
+@pytest.fixture(scope="module")
+def night_written(tmp_path_factory: pytest.TempPathFactory, fill: Fill) -> Path:
+    root = tmp_path_factory.mktemp("explained") / "lake"
+    a_night(Lake(Settings(lake=str(root))), fill)
+    return root
+
+
+@pytest.fixture
+def told_of(bare_lake: Lake, night_written: Path) -> Lake:
+    """A lake of `a_night`, of the test's own."""
+    shutil.copytree(night_written, bare_lake.settings.lake)
+    return bare_lake
+
+
+def test_a_reason_names_its_figure_and_rows(told_of: Lake) -> None:
+    told = explain(told_of, "a1")
     assert told.reasons[0].figure == 0.6
     assert told.reasons[0].sources == [Source("campaigns", NIGHT, "c-1", "start_together")]
     assert told.reasons[1].sources == [Source("account_scores", NIGHT, "a1", "reasons")]
 
 
-def test_a_rung_says_what_holds_and_what_it_lacks(bare_lake: Lake, fill: Fill) -> None:
-    a_night(bare_lake, fill)
-    rungs = {rung.action: rung for rung in explain(bare_lake, "a1").rungs}
+def test_a_rung_says_what_holds_and_what_it_lacks(told_of: Lake) -> None:
+    rungs = {rung.action: rung for rung in explain(told_of, "a1").rungs}
     # The threshold of the night is higher than the policy's floor.
     assert rungs["limit"].there[0] == "score 0.700, needed 0.650"
     assert rungs["limit"].lacking == []
@@ -74,74 +89,68 @@ def test_a_rung_says_what_holds_and_what_it_lacks(bare_lake: Lake, fill: Fill) -
     ]  # fmt: skip
 
 
-def test_what_is_shared_is_masked(bare_lake: Lake, fill: Fill) -> None:
-    a_night(bare_lake, fill)
-    told = explain(bare_lake, "a1")
+def test_what_is_shared_is_masked(told_of: Lake) -> None:
+    told = explain(told_of, "a1")
     assert [(link.other, link.weight) for link in told.links] == [("a2", 12.0)]
     (card,) = told.shared
     assert (card.kind, card.token, card.accounts, card.others) == (
         "payment", "012345…", 3, ["a2", "a3"],
     )  # fmt: skip
-    (card,) = explain(bare_lake, "c-1").shared
+    (card,) = explain(told_of, "c-1").shared
     assert (card.inside, card.accounts, card.others) == (2, 3, ["a3"])
 
 
-def test_an_earlier_night_does_not_know_what_was_decided_since(bare_lake: Lake, fill: Fill) -> None:
-    a_night(bare_lake, fill)
-    verdicts.record(bare_lake, verdict="benign", subject="a1", by="ana", reason="a class")
-    assert [row["verdict"] for row in explain(bare_lake, "a1").decisions] == ["benign"]
+def test_an_earlier_night_does_not_know_what_was_decided_since(told_of: Lake) -> None:
+    verdicts.record(told_of, verdict="benign", subject="a1", by="ana", reason="a class")
+    assert [row["verdict"] for row in explain(told_of, "a1").decisions] == ["benign"]
     # A second reviewer looks so, and must not see the first verdict.
-    assert explain(bare_lake, "a1", NIGHT).decisions == []
+    assert explain(told_of, "a1", NIGHT).decisions == []
 
 
 def test_what_was_decided_since_is_in_force_and_the_night_alone_does_not_know_it(
-    bare_lake: Lake, fill: Fill
+    told_of: Lake,
 ) -> None:
-    a_night(bare_lake, fill)
-    verdicts.record(bare_lake, verdict="distillation", subject="c-1", by="ana", reason="one list",
+    verdicts.record(told_of, verdict="distillation", subject="c-1", by="ana", reason="one list",
                     action="challenge", accounts=["a2"])  # fmt: skip
-    verdicts.record(bare_lake, verdict="overturned", subject="a1", by="ben", reason="a school")
-    of_group = explain(bare_lake, "c-1")
+    verdicts.record(told_of, verdict="overturned", subject="a1", by="ben", reason="a school")
+    of_group = explain(told_of, "c-1")
     assert {m["account_id"]: m["in_force"] for m in of_group.members} == {
         "a1": None, "a2": "challenge",
     }  # fmt: skip
     assert of_group.in_force == [{"action": "challenge", "accounts": 1}]
-    assert explain(bare_lake, "a1").in_force == []
-    assert [row["action"] for row in explain(bare_lake, "a2").in_force] == ["challenge"]
-    assert explain(bare_lake, "c-1", NIGHT).in_force == [{"action": "limit", "accounts": 1}]
+    assert explain(told_of, "a1").in_force == []
+    assert [row["action"] for row in explain(told_of, "a2").in_force] == ["challenge"]
+    assert explain(told_of, "c-1", NIGHT).in_force == [{"action": "limit", "accounts": 1}]
     shown = StringIO()
     print_explained(Console(file=shown, width=140), of_group)
     assert "In force on its members" in shown.getvalue()
 
 
-def test_an_unknown_subject_is_one_line(bare_lake: Lake, fill: Fill) -> None:
-    a_night(bare_lake, fill)
+def test_an_unknown_subject_is_one_line(told_of: Lake) -> None:
     with pytest.raises(UnknownSubjectError) as caught:
-        explain(bare_lake, "nobody\x1b[2J\n")
+        explain(told_of, "nobody\x1b[2J\n")
     assert "\n" not in str(caught.value)
     assert "\x1b" not in str(caught.value)
 
 
-def test_why_a_limited_account_that_is_suspended_has_no_limit(bare_lake: Lake, fill: Fill) -> None:
-    a_night(bare_lake, fill)
-    fill(bare_lake, "accounts", NIGHT, [
+def test_why_a_limited_account_that_is_suspended_has_no_limit(told_of: Lake, fill: Fill) -> None:
+    fill(told_of, "accounts", NIGHT, [
         {"account_id": a, "status": status} for a, status in (("a1", "suspended"), ("a2", "active"))
     ])  # fmt: skip
     said = {}
     for account in ("a1", "a2"):
         shown = StringIO()
-        print_explained(Console(file=shown, width=140), explain(bare_lake, account))
+        print_explained(Console(file=shown, width=140), explain(told_of, account))
         said[account] = "No rate limit: the account is suspended" in shown.getvalue()
     assert said == {"a1": True, "a2": False}
 
 
-def test_the_terminal_gets_no_control_characters_and_no_markup(bare_lake: Lake, fill: Fill) -> None:
-    a_night(bare_lake, fill)
-    fill(bare_lake, "account_scores", NIGHT, [
+def test_the_terminal_gets_no_control_characters_and_no_markup(told_of: Lake, fill: Fill) -> None:
+    fill(told_of, "account_scores", NIGHT, [
         {"account_id": "a1", "reasons": ["\x1b[2J[bold]x[/bold] \u202eevil", "y" * 1_000_000]},
     ])  # fmt: skip
     out = StringIO()
-    print_explained(Console(file=out, width=200), explain(bare_lake, "a1"))
+    print_explained(Console(file=out, width=200), explain(told_of, "a1"))
     said = out.getvalue()
     assert "[bold]x[/bold] evil" in said
     assert "\x1b" not in said

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import random
 import re
+import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -13,14 +15,29 @@ from jobs.catalog.dsa import faults_of
 from jobs.explaining.appeals import FOUND, PURPOSE, appeal_of
 from jobs.platform.errors import StillwatchError
 from jobs.platform.lake import Lake
+from jobs.platform.settings import Settings
 
 NIGHT = dt.date(2026, 5, 3)
 NEXT = dt.date(2026, 5, 4)
 Fill = Callable[..., int]
+ActedOn = Callable[..., None]
 
 
-def acted_on(lake: Lake, fill: Fill, **row: object) -> None:
+def action_of(lake: Lake, fill: Fill, **row: object) -> None:
+    """The account limited on two nights, or what `row` says instead."""
+    for night in (NIGHT, NEXT):
+        fill(lake, "enforcement_actions", night, [
+            {"account_id": "acct_own", "action": "limit", "campaign_id": "c-secret1",
+             "evidence": ["content", "identity"], "expires": night + dt.timedelta(days=7),
+             "reasons": ["40 of 40 accounts share 2 cards"], "mode": "enforce"} | row,
+        ])  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory, fill: Fill) -> Path:
     """An account of a campaign of forty, limited on two nights, with five requests on each."""
+    root = tmp_path_factory.mktemp("limited") / "lake"
+    lake = Lake(Settings(lake=str(root)))
     for night in (NIGHT, NEXT):
         fill(lake, "account_scores", night, [
             {"account_id": "acct_own", "distillation_score": 0.8123, "campaign_id": "c-secret1"},
@@ -28,20 +45,31 @@ def acted_on(lake: Lake, fill: Fill, **row: object) -> None:
         fill(lake, "campaigns", night, [
             {"campaign_id": "c-secret1", "kind": "distillation", "accounts": 40, "score": 0.9371},
         ])  # fmt: skip
-        fill(lake, "enforcement_actions", night, [
-            {"account_id": "acct_own", "action": "limit", "campaign_id": "c-secret1",
-             "evidence": ["content", "identity"], "expires": night + dt.timedelta(days=7),
-             "reasons": ["40 of 40 accounts share 2 cards"], "mode": "enforce"} | row,
-        ])  # fmt: skip
         fill(lake, "account_daily", night, [{"account_id": "acct_own", "requests": 5}])
         fill(lake, "requests", night, [
             {"request_id": f"req_{night.day}_{n}", "account_id": "acct_own"} for n in range(5)
         ])  # fmt: skip
         fill(lake, "accounts", night, [{"account_id": "acct_own", "plan": "enterprise"}])
+    action_of(lake, fill)
+    return root
 
 
-def test_it_says_what_when_on_which_requests_and_until_when(bare_lake: Lake, fill: Fill) -> None:
-    acted_on(bare_lake, fill)
+@pytest.fixture
+def acted_on(bare_lake: Lake, limited: Path, fill: Fill) -> ActedOn:
+    """`acted_on(action="suspend")`: the test's lake is a copy of `limited` with that action."""
+
+    def copy(**row: object) -> None:
+        shutil.copytree(limited, bare_lake.settings.lake)
+        if row:
+            action_of(bare_lake, fill, **row)
+
+    return copy
+
+
+def test_it_says_what_when_on_which_requests_and_until_when(
+    bare_lake: Lake, acted_on: ActedOn
+) -> None:
+    acted_on()
     made = appeal_of(bare_lake, "acct_own").statement
     assert made.found[:2] == [
         FOUND["identity"].format(others="many other accounts"),
@@ -55,8 +83,8 @@ def test_it_says_what_when_on_which_requests_and_until_when(bare_lake: Lake, fil
     assert "no person took part" in made.text
 
 
-def test_a_persons_decision_is_told_as_one(bare_lake: Lake, fill: Fill) -> None:
-    acted_on(bare_lake, fill, action="suspend", decision_id="d-1")
+def test_a_persons_decision_is_told_as_one(bare_lake: Lake, acted_on: ActedOn) -> None:
+    acted_on(action="suspend", decision_id="d-1")
     made = appeal_of(bare_lake, "acct_own")
     assert made.restriction is not None
     assert made.restriction["automated_decision"] == "AUTOMATED_DECISION_PARTIALLY"
@@ -66,8 +94,8 @@ def test_a_persons_decision_is_told_as_one(bare_lake: Lake, fill: Fill) -> None:
 
 
 @pytest.mark.parametrize("action", ["limit", "challenge", "suspend"])
-def test_the_database_takes_the_fields(bare_lake: Lake, fill: Fill, action: str) -> None:
-    acted_on(bare_lake, fill, action=action)
+def test_the_database_takes_the_fields(bare_lake: Lake, acted_on: ActedOn, action: str) -> None:
+    acted_on(action=action)
     fields = appeal_of(bare_lake, "acct_own").restriction
     assert fields is not None
     assert faults_of(fields) == []
@@ -92,21 +120,21 @@ def test_the_check_of_fields_finds_what_the_database_refuses() -> None:
 
 @pytest.mark.parametrize("action", ["watch", "review"])
 def test_what_restricts_nothing_has_no_row_in_the_database(
-    bare_lake: Lake, fill: Fill, action: str
+    bare_lake: Lake, acted_on: ActedOn, action: str
 ) -> None:
-    acted_on(bare_lake, fill, action=action)
+    acted_on(action=action)
     made = appeal_of(bare_lake, "acct_own", NEXT)
     assert made.restriction is None
     assert f"`{action}` restricts nothing: no statement is due." in made.cautions
 
 
-def test_a_night_that_only_observed_is_not_to_be_sent(bare_lake: Lake, fill: Fill) -> None:
-    acted_on(bare_lake, fill, mode="observe")
+def test_a_night_that_only_observed_is_not_to_be_sent(bare_lake: Lake, acted_on: ActedOn) -> None:
+    acted_on(mode="observe")
     assert appeal_of(bare_lake, "acct_own").cautions[0].startswith("The night only observed")
 
 
-def test_without_an_action_there_is_nothing_to_state(bare_lake: Lake, fill: Fill) -> None:
-    acted_on(bare_lake, fill, action="watch")
+def test_without_an_action_there_is_nothing_to_state(bare_lake: Lake, acted_on: ActedOn) -> None:
+    acted_on(action="watch")
     with pytest.raises(StillwatchError, match="no action above watch"):
         appeal_of(bare_lake, "acct_own")
 
@@ -170,9 +198,9 @@ def test_nothing_of_others_or_of_detectors_is_given_away(
 
 
 def test_who_was_suspended_long_ago_is_told_what_it_was_suspended_for(
-    bare_lake: Lake, fill: Fill
+    bare_lake: Lake, fill: Fill, acted_on: ActedOn
 ) -> None:
-    acted_on(bare_lake, fill, action="suspend", decision_id="d-1", expires=dt.date(2026, 7, 1))
+    acted_on(action="suspend", decision_id="d-1", expires=dt.date(2026, 7, 1))
     fill(bare_lake, "decisions", NIGHT, [
         {"decision_id": "d-1", "verdict": "resale", "subject": "acct_own", "action": "suspend",
          "subject_kind": "account", "accounts": ["acct_own"], "night": NIGHT,
@@ -211,9 +239,9 @@ OVERTURNED_IN_THE_MORNING = [
 
 @pytest.mark.parametrize("date", [None, NEXT, FIFTH])
 def test_what_was_overturned_stays_the_subject(
-    bare_lake: Lake, fill: Fill, date: dt.date | None
+    bare_lake: Lake, fill: Fill, acted_on: ActedOn, date: dt.date | None
 ) -> None:
-    acted_on(bare_lake, fill, action="challenge")
+    acted_on(action="challenge")
     fill(bare_lake, "decisions", FIFTH, OVERTURNED_IN_THE_MORNING)
     made = appeal_of(bare_lake, "acct_own", date)
     assert (made.statement.action, made.statement.applied) == ("suspend", FIFTH)
@@ -224,16 +252,20 @@ def test_what_was_overturned_stays_the_subject(
     assert appeal_of(bare_lake, "acct_own", NIGHT).statement.action == "challenge"
 
 
-def test_it_stays_so_after_a_night_that_never_wrote_it_down(bare_lake: Lake, fill: Fill) -> None:
-    acted_on(bare_lake, fill, action="challenge")
+def test_it_stays_so_after_a_night_that_never_wrote_it_down(
+    bare_lake: Lake, fill: Fill, acted_on: ActedOn
+) -> None:
+    acted_on(action="challenge")
     fill(bare_lake, "decisions", FIFTH, OVERTURNED_IN_THE_MORNING)
     fill(bare_lake, "account_scores", FIFTH, [{"account_id": "acct_own"}])
     made = appeal_of(bare_lake, "acct_own")
     assert (made.statement.action, made.statement.by_person) == ("suspend", True)
 
 
-def test_a_second_finding_of_the_morning_is_the_subject(bare_lake: Lake, fill: Fill) -> None:
-    acted_on(bare_lake, fill, action="challenge")
+def test_a_second_finding_of_the_morning_is_the_subject(
+    bare_lake: Lake, fill: Fill, acted_on: ActedOn
+) -> None:
+    acted_on(action="challenge")
     fill(bare_lake, "decisions", FIFTH, [
         *OVERTURNED_IN_THE_MORNING, morning("d-4", 11, "resale", action="limit"),
     ])  # fmt: skip
@@ -244,9 +276,9 @@ def test_a_second_finding_of_the_morning_is_the_subject(bare_lake: Lake, fill: F
 
 @pytest.mark.parametrize("verdict", [None, "rejected", "approved"])
 def test_what_waits_for_a_second_person_was_no_action(
-    bare_lake: Lake, fill: Fill, verdict: str | None
+    bare_lake: Lake, fill: Fill, acted_on: ActedOn, verdict: str | None
 ) -> None:
-    acted_on(bare_lake, fill, action="challenge")
+    acted_on(action="challenge")
     rows = [morning("d-1", 8, "distillation", action="suspend", needs_approval=True)]
     if verdict:
         rows.append(morning("d-2", 9, verdict, answers="d-1"))

@@ -6,7 +6,6 @@ import datetime as dt
 import random
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,9 +18,9 @@ from jobs.carriers import reading
 from jobs.catalog.policy import CAMPAIGN_POLICY
 from jobs.platform.lake import Lake
 from jobs.platform.parts import Parts
-from jobs.platform.settings import Settings
 from jobs.platform.sizing import GROUPED_REQUESTS
 from jobs.platform.sizing import parts as parts_for
+from tests.conftest import NIGHT
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -60,6 +59,19 @@ def work(lake: Lake, nights: list[dt.date], fill: Fill, templates: bool) -> Lake
     return lake
 
 
+@pytest.fixture(scope="module")
+def nights() -> list[dt.date]:
+    return [NIGHT - dt.timedelta(days=9), NIGHT]
+
+
+@pytest.fixture(scope="module", params=[True, False], ids=["templates", "no templates"])
+def worked(
+    request: pytest.FixtureRequest, new_lake: Callable[[], Lake], nights: list[dt.date], fill: Fill
+) -> Lake:
+    """The nights worked through in one, with templates and without: only read from."""
+    return work(new_lake(), nights, fill, request.param)
+
+
 def watched_parts(monkeypatch: pytest.MonkeyPatch, at_once: int) -> list[reading.Part]:
     """Parts of the window that are read from now on, of so many rows."""
     monkeypatch.setattr(reading, "COUNTED_ROWS", at_once)
@@ -74,15 +86,12 @@ def watched_parts(monkeypatch: pytest.MonkeyPatch, at_once: int) -> list[reading
     return counted
 
 
-@pytest.mark.parametrize("templates", [True, False])
 def test_parts_leave_the_tables_of_one(
-    lake: Lake, tmp_path: Path, night: dt.date, fill: Fill, monkeypatch: pytest.MonkeyPatch,
-    templates: bool,
+    worked: Lake, lake: Lake, night: dt.date, nights: list[dt.date], fill: Fill,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    nights = [night - dt.timedelta(days=9), night]
-    whole = work(lake, nights, fill, templates)
-    assert whole.count("account_features", night) == 12
-    assert (whole.count("account_templates", night) > 0) == templates
+    assert worked.count("account_features", night) == 12
+    templates = worked.count("account_templates", night) > 0
 
     # 200 requests in three parts, the night's rows put in order in several, and the window's
     # counted in several.
@@ -97,33 +106,30 @@ def test_parts_leave_the_tables_of_one(
         return one_read(parts, *places)
 
     monkeypatch.setattr(Parts, "_read", watched)
-    cut = work(Lake(Settings(lake=str(tmp_path / "cut")), lake.session), nights, fill, templates)
-    assert_same_tables(whole.root, cut.root)
+    cut = work(lake, nights, fill, templates)
+    assert_same_tables(worked.root, cut.root)
     # They did come in parts, yet in one commit a night, and nothing of the parts stays.
     assert sum(places > 2 for places in read) == (4 if templates else 2)
     assert {part.kinds for part in counted if part.bits} >= {("address",)}
     for name in ("account_indicators", "account_templates", "account_tokens", "account_features"):
-        assert cut.version(name) == whole.version(name)
+        assert cut.version(name) == worked.version(name)
     assert not list((cut.settings.lake_root / "_staging").entries())
 
 
-@pytest.mark.parametrize("templates", [True, False])
 def test_evidence_gathered_in_parts_is_the_same(
-    lake: Lake, night: dt.date, fill: Fill, monkeypatch: pytest.MonkeyPatch, templates: bool
+    worked: Lake, night: dt.date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    nights = [night - dt.timedelta(days=9), night]
-    work(lake, nights, fill, templates)
-    whole = evidence.gather(lake, night, CAMPAIGN_POLICY)
+    whole = evidence.gather(worked, night, CAMPAIGN_POLICY)
     counted = watched_parts(monkeypatch, 50)
-    cut = evidence.gather(lake, night, CAMPAIGN_POLICY)
+    cut = evidence.gather(worked, night, CAMPAIGN_POLICY)
     assert {part.kinds for part in counted if part.bits} >= {("address",)}
     assert len(whole.token_kind) > 20
     for name in ("token_kind", "token_hash", "token_accounts", "variety"):
         assert (getattr(whole, name) == getattr(cut, name)).all(), name
     for name in ("carried", "prompts"):
         assert (getattr(whole, name) != getattr(cut, name)).nnz == 0, name
-    assert (whole.prompts.nnz > 0) == templates
-    assert not list((lake.settings.lake_root / "_staging").entries())
+    assert (whole.prompts.nnz > 0) == (worked.count("account_templates", night) > 0)
+    assert not list((worked.settings.lake_root / "_staging").entries())
 
 
 def numbers(lake: Lake, night: dt.date) -> pa.Table:
@@ -133,17 +139,20 @@ def numbers(lake: Lake, night: dt.date) -> pa.Table:
 
 
 def test_nights_of_before_the_table_get_their_numbers(
-    lake: Lake, night: dt.date, fill: Fill
+    worked: Lake, lake: Lake, night: dt.date, nights: list[dt.date], fill: Fill
 ) -> None:
-    nights = [night - dt.timedelta(days=days) for days in (40, 9, 0)]
-    work(lake, nights, fill, True)
-    written = {date: numbers(lake, date) for date in nights}
+    shutil.copytree(worked.root, lake.root)
+    outside = night - dt.timedelta(days=40)
+    fill(lake, "requests", outside, world(outside, True))
+    rollup.run(lake, outside)
+    written = {date: numbers(lake, date) for date in (outside, *nights)}
+    assert all(rows.num_rows for rows in written.values())
     shutil.rmtree(lake.path("account_tokens"))
     later = Lake(lake.settings, lake.session)
     rollup.run(later, night)
-    for date in nights[1:]:
+    for date in nights:
         assert numbers(later, date) == written[date]
-    assert later.nights("account_tokens") == nights[1:], "of a night outside every window"
+    assert later.nights("account_tokens") == nights, "of a night outside every window"
 
 
 def test_parts_follow_from_rows() -> None:

@@ -8,43 +8,57 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
 from lake_compare import assert_same_tables
 from local_cluster import BUCKET
 
+from jobs.catalog.steps import STEPS
 from jobs.catalog.tables import TABLES
+from jobs.night import run_steps
 from jobs.platform.lake import Lake, arrow_schema
 from jobs.platform.settings import Settings
 from jobs.platform.storage import Place
 from jobs.simulator import WorldSettings, simulate
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 NIGHT = dt.date(2026, 5, 1)
 LAKE = f"s3://{BUCKET}/lake"
 
 
-def run(store: Any, folder: Path, lake: str, landing: str) -> subprocess.CompletedProcess[str]:
+#: Tokens of both nights are made with it.
+TOKEN_KEY = "7c" * 32
+
+
+def run(store: Any, registry: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "jobs.cli", "night", "--lake", lake, "--landing", landing,
-         "--date", NIGHT.isoformat()],
-        env={**os.environ, **store.variables, "STILLWATCH_TOKEN_KEY": "7c" * 32,
-             "STILLWATCH_MLFLOW_TRACKING_URI": str(folder / "registry")},
+        [sys.executable, "-m", "jobs.cli", "night", "--lake", LAKE,
+         "--landing", f"s3://{BUCKET}/landing", "--date", NIGHT.isoformat()],
+        env={**os.environ, **store.variables, "STILLWATCH_TOKEN_KEY": TOKEN_KEY,
+             "STILLWATCH_MLFLOW_TRACKING_URI": str(registry)},
         capture_output=True, text=True,
     )  # fmt: skip
 
 
 @pytest.mark.timeout(300)
-def test_a_night_makes_the_same_tables_as_on_disk(store: Any, tmp_path: Path) -> None:
+def test_a_night_makes_the_same_tables_as_on_disk(
+    store: Any, session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = WorldSettings(days=1, accounts=200, seed=11, start=NIGHT)
     simulate(tmp_path / "landing", tmp_path / "truth", world, lambda _: None)
     store.put(tmp_path / "landing")
-    on_disk, landing = str(tmp_path / "lake"), str(tmp_path / "landing")
-    with ThreadPoolExecutor(2) as pool:
-        both = pool.map(lambda places: run(store, tmp_path / places[0][-9:].strip("/"), *places),
-                        [(LAKE, f"s3://{BUCKET}/landing"), (on_disk, landing)])  # fmt: skip
-        in_store, _ = both
+    monkeypatch.setenv("STILLWATCH_TOKEN_KEY", TOKEN_KEY)
+    on_disk = str(tmp_path / "lake")
+    with ThreadPoolExecutor(1) as pool:
+        command = pool.submit(run, store, tmp_path / "registry")
+        # What it is compared with needs no process of its own.
+        settings = Settings(lake=on_disk, landing=str(tmp_path / "landing"))
+        run_steps(Lake(settings, session), NIGHT, STEPS, lambda *_: None)
+        in_store = command.result()
     assert in_store.returncode == 0, in_store.stderr
     assert_same_tables(LAKE, on_disk)
     # What stands beside the tables is there too, and nothing else.
