@@ -7,6 +7,7 @@ import hashlib
 import re
 import tomllib
 from dataclasses import MISSING, dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
@@ -142,6 +143,7 @@ def read_policy(path: Path) -> EnforcementPolicy:
         raise PolicyFault(f"policy {path} {fault}") from None
 
 
+@lru_cache(maxsize=8)
 def parse_policy(text: str) -> EnforcementPolicy:
     """The policy in the text of a file; a PolicyFault begins with the line."""
     try:

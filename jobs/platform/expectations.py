@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     )
     from great_expectations.expectations.core import UnexpectedRowsExpectation
     from great_expectations.expectations.expectation import Expectation
+    from great_expectations.render.view import DefaultJinjaSectionView
     from pyspark.sql import DataFrame
 
     from jobs.platform.lake import Lake
@@ -335,15 +336,23 @@ def rendered(validated: Validated) -> str:
     """The table's expectations and how they held, as Great Expectations renders them: HTML for
     the body of a page, without its scripts and styles, which come from other people's servers."""
     from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaSectionView
 
     if not validated.outcomes:
         return ""
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(validated.result)
-    view = DefaultJinjaSectionView()
+    view = _section_view()
     # The first section repeats the page's own head, the last says when it was made: a page must
     # be the same each time the night is run.
     return "\n".join(
         view.render({"section": section.to_json_dict(), "section_loop": {"index": number}})
         for number, section in enumerate(document.sections[1:-1], start=1)
     )
+
+
+@lru_cache(maxsize=1)
+def _section_view() -> DefaultJinjaSectionView:
+    """What renders sections. It compiles its templates again for each that is made, which takes
+    longer than the checks of a small table."""
+    from great_expectations.render.view import DefaultJinjaSectionView
+
+    return DefaultJinjaSectionView()

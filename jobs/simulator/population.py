@@ -223,7 +223,7 @@ class Population:
         self.rng = np.random.default_rng([seed, 0x01])
         self.addresses = Addresses(np.random.default_rng([seed, 0x02]))
         self.clients = Clients(np.random.default_rng([seed, 0x03]))
-        self.grammar = Grammar(seed)
+        self.grammar = Grammar.of(seed)
         self.mixes: list[NDArray[np.float64]] = []
         self._shared: dict[tuple[str, int], Pool] = {}
         self._harnesses: dict[int, Harness] = {}

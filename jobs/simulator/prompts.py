@@ -11,7 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -78,8 +81,22 @@ class Grammar:
         self._drawers: dict[tuple[str, str], Drawer] = {}
         self._fill_drawers()
         self._compile()
+        self._own_start = len(self._pieces)  # what a world adds comes after this
+        self._common: dict[bool, pa.Array] = {}  # the lexicon before it, as arrays
         self._given = Drawer(0, 0)  # prompts of corpora, one run of the lexicon
         self._given_chars: list[int] = []
+
+    @classmethod
+    def of(cls, seed: int) -> Grammar:
+        """The grammar of a seed, to which one world adds its own openings and corpora.
+
+        What all worlds of the seed have in common is made once in a process: that takes longer
+        than the rest of a small world.
+        """
+        common = _common_to_worlds(seed)
+        own = copy(common)
+        own._pieces, own._lexicon, own._given_chars = common._pieces.copy(), {}, []
+        return own
 
     # ------------------------------------------------------------------ lexicon
 
@@ -117,8 +134,9 @@ class Grammar:
         return [options[i] for i in self._rng.integers(0, len(options), count)]
 
     def _names(self, count: int) -> list[str]:
-        rng = self._rng
-        return ["".join(self._choose(words.SYLLABLES, int(n))) for n in rng.integers(2, 5, count)]
+        ends = np.cumsum(self._rng.integers(2, 5, count)).tolist()
+        syllables = self._choose(words.SYLLABLES, ends[-1])
+        return ["".join(syllables[first:end]) for first, end in pairwise([0, *ends])]
 
     def _fill_drawers(self) -> None:
         rng = self._rng
@@ -370,11 +388,11 @@ class Grammar:
         return self.first_template[capability, language] + chosen
 
     def _lexicon_array(self, escaped: bool) -> pa.Array:
+        if escaped not in self._common:
+            self._common[escaped] = _array(self._pieces[: self._own_start], escaped)
         if escaped not in self._lexicon:
-            pieces = self._pieces
-            if escaped:
-                pieces = [json.dumps(p, ensure_ascii=False)[1:-1] for p in pieces]
-            self._lexicon[escaped] = pa.array(pieces, pa.string())
+            own = _array(self._pieces[self._own_start :], escaped)
+            self._lexicon[escaped] = pa.concat_arrays([self._common[escaped], own])
         return self._lexicon[escaped]
 
     def write(self, rows: PromptRows, escaped: bool) -> pa.ChunkedArray:
@@ -453,3 +471,15 @@ class Grammar:
             start = start + self._stride[rows.template, column] * rows.topic
             size = self._size[rows.template, column]
             index[place + i] = start[owner] + pick(part, size[owner])
+
+
+@lru_cache(maxsize=2)
+def _common_to_worlds(seed: int) -> Grammar:
+    return Grammar(seed)
+
+
+def _array(pieces: Sequence[str], escaped: bool) -> pa.Array:
+    """Pieces as an array; `escaped` as they stand inside a JSON string."""
+    if escaped:
+        pieces = [json.dumps(piece, ensure_ascii=False)[1:-1] for piece in pieces]
+    return pa.array(pieces, pa.string())

@@ -7,7 +7,8 @@ import gzip
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from jobs.platform.errors import StillwatchError
 from jobs.platform.keys import TokenKey
 from jobs.platform.lake import Lake
 from jobs.platform.settings import Settings
+from tests.desk.serving import command_here
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -124,29 +126,40 @@ def command(lake: Path, *arguments: str, key: str = "3d" * 32) -> subprocess.Com
     )  # fmt: skip
 
 
-def test_a_corpus_is_added_listed_and_replaced_and_no_text_stays(tmp_path: Path) -> None:
+def test_a_corpus_is_added_listed_and_replaced_and_no_text_stays(
+    session: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def shared(_: object) -> Iterator[object]:
+        yield session
+
+    monkeypatch.setattr("jobs.night.engine_session", shared)
     lake = tmp_path / "lake"
+
+    def here(*arguments: str, key: str = "3d" * 32) -> subprocess.CompletedProcess[str]:
+        monkeypatch.setenv("STILLWATCH_TOKEN_KEY", key)
+        return command_here("corpus", *arguments, "--lake", str(lake))
+
     secret = [{"q": f"Mysterious question {n} about zanzibar"} for n in range(120)]
     first = lines(tmp_path / "first.jsonl", secret)
     second = lines(tmp_path / "second.jsonl", secret[:100])
     few = lines(tmp_path / "few.jsonl", secret[:99])
     add = ("--kind", "teaching", "--column", "q", "--date")
-    assert "is no lake" in command(lake, "list").stderr
+    assert "is no lake" in here("list").stderr
+    # Once as its users start it, with an engine of its own.
     done = command(lake, "add", "own.set", str(first), *add, "2026-05-01")
     assert done.stdout == "own.set: 120 prompts, teaching, from the night of 2026-05-01 on\n"
-    assert command(lake, "add", "own.set", str(second), *add, "2026-05-01").returncode == 0
-    assert command(lake, "list").stdout == "own.set: 100 prompts, teaching, since 2026-05-01\n"
-    refused = command(lake, "add", "own.set", str(few), *add, "2026-05-01")
+    assert here("add", "own.set", str(second), *add, "2026-05-01").returncode == 0
+    assert here("list").stdout == "own.set: 100 prompts, teaching, since 2026-05-01\n"
+    refused = here("add", "own.set", str(few), *add, "2026-05-01")
     assert refused.returncode == 1
     assert refused.stderr == (
         f"stillwatch: {few} holds too few prompts with text (99): a corpus takes 100 at least\n"
     )
-    other = command(lake, "add", "more", str(first), *add, "2026-05-02", key="4e" * 32)
+    other = here("add", "more", str(first), *add, "2026-05-02", key="4e" * 32)
     assert "this lake's tokens were made with key" in other.stderr
-    assert (
-        "can't name a corpus" in command(lake, "add", "A B", str(first), *add, "2026-05-02").stderr
-    )
-    assert command(lake, "add", "more", str(first), *add, "2026-05-01").returncode == 0
+    assert "can't name a corpus" in here("add", "A B", str(first), *add, "2026-05-02").stderr
+    assert here("add", "more", str(first), *add, "2026-05-01").returncode == 0
     settings = Settings(lake=str(lake))
     assert [(row["name"], row["prompts"], row["usable"]) for row in corpora.known(settings)] == [
         ("more", 120, True), ("own.set", 100, True)

@@ -133,7 +133,7 @@ class Browser:
     def get(self, path: str, **more: Any) -> Any:
         return self.client.get(path, **more)
 
-    def csrf(self, path: str = "/queue") -> str:
+    def csrf(self, path: str = "/approvals") -> str:
         found = re.search(r'name="csrf" value="([0-9a-f]{64})"', self.get(path).text)
         assert found, f"{path} has no form"
         return found[1]
@@ -141,7 +141,7 @@ class Browser:
     def send(self, path: str, headers: dict[str, str] | None = None, **fields: Any) -> Any:
         """POST a form with its token, from the desk's own page."""
         if "csrf" not in fields:
-            fields["csrf"] = self.csrf("/queue" if self.secret else "/sign-in")
+            fields["csrf"] = self.csrf("/approvals" if self.secret else "/sign-in")
         fields = {name: value for name, value in fields.items() if value is not None}
         headers = (
             {"sec-fetch-site": "same-origin", "origin": "null"} if headers is None else headers

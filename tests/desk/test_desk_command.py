@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.desk.conftest import PASSWORD
-from tests.desk.serving import command, served
+from tests.desk.serving import command, command_here, served
 
 
 def test_a_desk_is_served_and_says_how_to_let_people_in(worked: Any) -> None:
@@ -42,7 +42,7 @@ def test_a_demo_user_gets_a_password_that_is_printed_once(worked: Any) -> None:
      (["--url", "https://desk.example", "--demo-user"], "on this machine only")],
 )  # fmt: skip
 def test_a_desk_open_to_others_needs_a_proxy(worked: Any, words: list[str], said: str) -> None:
-    done = command("desk", "--lake", worked.root, *words)
+    done = command_here("desk", "--lake", worked.root, *words)
     assert done.returncode == 1
     assert said in done.stderr and len(done.stderr.splitlines()) == 1
 
@@ -63,7 +63,7 @@ def test_without_a_lake_or_a_night_it_says_so(tmp_path: Path) -> None:
         (["--lake", str(tmp_path / "none")], "no night has run on"),
         (["--lake", "s3://bucket/lake"], "give a folder of this machine by --state DIR"),
     ):
-        done = command("desk", *words)
+        done = command_here("desk", *words)
         assert done.returncode == 1 and said in done.stderr
         assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "none").exists()
@@ -71,30 +71,31 @@ def test_without_a_lake_or_a_night_it_says_so(tmp_path: Path) -> None:
 
 def test_people_are_added_changed_listed_and_removed(tmp_path: Path) -> None:
     where = ["--lake", str(tmp_path)]
+    # The first in a process of its own, the password through a pipe.
     assert command("desk-user", "add", "ana", "--role", "decide", *where,
                    stdin=PASSWORD + "\n").stdout == "ana may sign in, role decide\n"  # fmt: skip
-    again = command("desk-user", "add", "ana", "--role", "decide", *where, stdin=PASSWORD)
+    again = command_here("desk-user", "add", "ana", "--role", "decide", *where, stdin=PASSWORD)
     assert again.returncode == 1 and "ana is there already" in again.stderr
-    assert "has the role approve" in command("desk-user", "role", "ana", "--role", "approve",
+    assert "has the role approve" in command_here("desk-user", "role", "ana", "--role", "approve",
                                              *where).stdout  # fmt: skip
-    assert command("desk-user", "list", *where).stdout == "ana: approve\n"
-    assert command("desk-user", "password", "ana", *where, stdin="short").returncode == 1
-    assert command("desk-user", "remove", "ana", *where).returncode == 0
-    assert command("desk-user", "list", *where).stdout == ""
-    gone = command("desk-user", "remove", "ana", *where)
+    assert command_here("desk-user", "list", *where).stdout == "ana: approve\n"
+    assert command_here("desk-user", "password", "ana", *where, stdin="short").returncode == 1
+    assert command_here("desk-user", "remove", "ana", *where).returncode == 0
+    assert command_here("desk-user", "list", *where).stdout == ""
+    gone = command_here("desk-user", "remove", "ana", *where)
     assert gone.returncode == 1 and "nobody is called 'ana'" in gone.stderr
 
 
-def test_the_audit_log_is_verified_by_command(as_role: Any, tmp_path: Path) -> None:
+def test_the_audit_log_is_verified_by_command_here(as_role: Any, tmp_path: Path) -> None:
     browser = as_role("read")
     browser.get("/queue")
     browser.get("/appeals")
     where = ["--lake", str(tmp_path / "lake"), "--state", str(tmp_path / "state")]
-    assert command("desk-audit", "verify", *where).stdout == (
+    assert command_here("desk-audit", "verify", *where).stdout == (
         "2 lines, each follows from the one before\n"
     )
     (path,) = (tmp_path / "state" / "audit").glob("*.jsonl")
     path.write_text(path.read_text().replace("queue", "mode"))
-    done = command("desk-audit", "verify", *where)
+    done = command_here("desk-audit", "verify", *where)
     assert done.returncode == 1
     assert f"{path.name} line 1 does not follow" in done.stderr

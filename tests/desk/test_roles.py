@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from desk.app import create_app
 from desk.page import ROLES, Page, may
 from desk.routes import PAGES
+from desk.settings import DeskSettings
+from jobs.platform.settings import Settings
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 PLACES = [(page.name, method) for page in PAGES for method in page.methods]
+
+
+@pytest.fixture(scope="module")
+def app(filled: Path, tmp_path_factory: pytest.TempPathFactory) -> Starlette:
+    """One desk for all tests here: what they send is about nothing, so nothing changes."""
+    folder = tmp_path_factory.mktemp("roles")
+    shutil.copytree(filled, folder / "lake")
+    return create_app(Settings(lake=str(folder / "lake")), DeskSettings(folder / "state"))
 
 
 def page_of(name: str, method: str) -> Page:

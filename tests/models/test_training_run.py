@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -39,10 +40,43 @@ def train(registry: ModelRegistry, dataset: TrainingSet, policy: TrainingPolicy)
     return run
 
 
+@pytest.fixture(scope="module")
+def first_night(
+    made_registry: ModelRegistry,
+    dataset: TrainingSet,
+    policy: TrainingPolicy,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> tuple[Path, TrainingOutcome]:
+    """A registry after the first night's training, and what came of it: trained once."""
+    folder = tmp_path_factory.mktemp("first-night") / "_mlflow"
+    shutil.copytree(made_registry.folder, folder)
+    outcome = run_training(
+        dataset,
+        FEATURES,
+        registry=ModelRegistry(folder),
+        decisions=[PRIOR],
+        inputs={"labels": 3},
+        least_positives=20,
+        least_campaigns=2,
+        policy=policy,
+    )
+    return folder, outcome
+
+
+@pytest.fixture
+def trained(
+    first_night: tuple[Path, TrainingOutcome], tmp_path: Path
+) -> tuple[ModelRegistry, TrainingOutcome]:
+    """A copy of it, of the test's own."""
+    folder, outcome = first_night
+    shutil.copytree(folder, tmp_path / "first" / "_mlflow")
+    return ModelRegistry(tmp_path / "first" / "_mlflow"), outcome
+
+
 def test_a_better_model_than_the_prior_serves_from_this_night_on(
-    train, registry: ModelRegistry, dataset: TrainingSet
+    trained: tuple[ModelRegistry, TrainingOutcome], dataset: TrainingSet
 ) -> None:
-    outcome = train([PRIOR])
+    registry, outcome = trained
     decision = outcome.decision
     assert decision["decision"] == "promote"
     assert decision["champion_version"] == decision["challenger_version"]
@@ -64,12 +98,14 @@ def test_a_better_model_than_the_prior_serves_from_this_night_on(
     assert "operation 3" not in model.trained["campaigns"]
 
 
-def test_the_same_night_again_changes_nothing(train, registry: ModelRegistry) -> None:
-    first = train([PRIOR])
-    again = train([PRIOR, first.decision])
+def test_the_same_night_again_changes_nothing(
+    train, trained: tuple[ModelRegistry, TrainingOutcome]
+) -> None:
+    registry, first = trained
+    again = train([PRIOR, first.decision], registry=registry)
     assert again.repeated and again.decision == first.decision
     # Killed after the version and before the decision: the same version, the same decision.
-    recovered = train([PRIOR])
+    recovered = train([PRIOR], registry=registry)
     assert recovered.decision == first.decision and not recovered.repeated
     assert [model.version for model in registry.versions()] == [1, 2]
 
@@ -128,9 +164,11 @@ def test_a_champion_of_other_features_is_replaced_and_that_is_said(
     assert "cannot read today's features (lacks of_yesterday)" in decision["reason"]
 
 
-def test_promotion_and_rollback_by_hand_are_decisions(train, registry: ModelRegistry) -> None:
-    taken = [PRIOR]
-    taken.append(train(taken).decision)
+def test_promotion_and_rollback_by_hand_are_decisions(
+    trained: tuple[ModelRegistry, TrainingOutcome],
+) -> None:
+    registry, first = trained
+    taken = [PRIOR, first.decision]
     with pytest.raises(ModelRegistryError, match="no version 9"):
         promote_by_hand(registry, taken, NIGHT, 9, "because")
     taken.append(rollback(registry, taken, NIGHT, "too many complaints"))
@@ -209,7 +247,7 @@ def test_a_prior_that_is_missing_or_damaged_is_one_line(prior_folder: Path, tmp_
 
 
 def test_a_campaign_too_old_to_learn_from_is_among_those_that_must_not_be_lost(
-    train, dataset: TrainingSet
+    train, first_night: tuple[Path, TrainingOutcome], dataset: TrainingSet
 ) -> None:
     known = dataset.take(dataset.is_labelled("distillation"))
     known = known.take(known.column("campaign") == "operation 0")
@@ -220,4 +258,4 @@ def test_a_campaign_too_old_to_learn_from_is_among_those_that_must_not_be_lost(
     figures = json.loads(train([PRIOR], past=replace(known, table=table)).decision["figures"])
     named = figures["known_campaigns"]
     assert named["old operation"]["challenger"] == named["operation 0"]["challenger"]
-    assert "old operation" not in json.loads(train([PRIOR]).decision["figures"])["known_campaigns"]
+    assert "old operation" not in json.loads(first_night[1].decision["figures"])["known_campaigns"]

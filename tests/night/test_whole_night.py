@@ -15,6 +15,7 @@ from jobs.night import run_steps
 from jobs.platform.lake import Lake
 from jobs.platform.settings import Settings
 from jobs.simulator import CampaignPlan, WorldSettings, simulate
+from tests.landing_days import KEY_HEX
 
 START = dt.date(2026, 5, 1)
 NIGHTS = [START + dt.timedelta(days=n) for n in range(3)]
@@ -30,18 +31,20 @@ def landing(tmp_path_factory) -> Path:
     return folder / "landing"
 
 
-@pytest.fixture
-def new_lake(session, landing, tmp_path):
-    def make(name):
-        return Lake(Settings(lake=str(tmp_path / name), landing=str(landing)), session)
+@pytest.fixture(scope="module")
+def in_order(session, landing, tmp_path_factory) -> Lake:
+    """The lake after whole nights, one after the other. Read only."""
+    folder = tmp_path_factory.mktemp("in-order")
+    lake = Lake(Settings(lake=str(folder / "lake"), landing=str(landing)), session)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("STILLWATCH_TOKEN_KEY", KEY_HEX)
+        for date in NIGHTS:
+            run_steps(lake, date, STEPS, lambda *_: None)
+    return lake
 
-    return make
 
-
-def test_nights_score_and_decide_and_read_and_write_what_they_declare(new_lake):
-    lake = new_lake("lake")
-    for date in NIGHTS:
-        run_steps(lake, date, STEPS, lambda *_: None)
+def test_nights_score_and_decide_and_read_and_write_what_they_declare(in_order):
+    lake = in_order
     assert lake.nights("account_scores") == NIGHTS
     declared = {step.name: step for step in STEPS}
     log = lake.rows("run_log").to_pylist()
@@ -60,10 +63,11 @@ def test_nights_score_and_decide_and_read_and_write_what_they_declare(new_lake):
     assert {row["account_id"] for row in scores} == set(recent["account_id"].to_pylist())
 
 
-def test_a_night_run_after_a_later_one_keeps_every_record_once(new_lake):
-    in_order, mixed = new_lake("in-order"), new_lake("mixed")
-    for date in NIGHTS:
-        ingest.run(in_order, date)
+def test_a_night_run_after_a_later_one_keeps_every_record_once(
+    in_order, session, landing, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("STILLWATCH_TOKEN_KEY", KEY_HEX)
+    mixed = Lake(Settings(lake=str(tmp_path / "lake"), landing=str(landing)), session)
     for date in (NIGHTS[0], NIGHTS[2], NIGHTS[1], NIGHTS[2], NIGHTS[0]):
         ingest.run(mixed, date)
     kept = in_order.rows("requests", columns=["request_id"])["request_id"].to_pylist()

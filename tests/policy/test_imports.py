@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ MOST_LINES = 500
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "misc", "shared", "tools"}
 
 
+@cache
 def modules(*folders: str) -> list[str]:
     """Paths of Python files below the folders, relative to the repository."""
     found = [
@@ -29,10 +31,22 @@ def modules(*folders: str) -> list[str]:
     return found
 
 
+@cache
+def source(module: str) -> str:
+    return (ROOT / module).read_text(encoding="utf-8")
+
+
+@cache
+def nodes(module: str) -> list[ast.AST]:
+    """All that a module is made of: parsed once for all tests here."""
+    return list(ast.walk(ast.parse(source(module))))
+
+
+@cache
 def imports(module: str) -> set[str]:
     """Full names of all that a module imports, `package.module.name` for `from` imports."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+    for node in nodes(module):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -165,14 +179,14 @@ def test_an_engine_is_used_in_one_way(text: str, place: str | None, why: str) ->
     strays = [
         module
         for module in modules("desk", "jobs", "models", "dags")
-        if module != place and text in (ROOT / module).read_text(encoding="utf-8")
+        if module != place and text in source(module)
     ]
     assert strays == [], f"{text} stands only in {place}: {why}"
 
 
 def test_no_module_is_longer_than_a_reader_can_hold() -> None:
     lengths = {
-        module: len((ROOT / module).read_text(encoding="utf-8").splitlines())
+        module: len(source(module).splitlines())
         for module in modules("desk", "jobs", "models", "dags", "infra", "tests")
     }
     over = {module: lines for module, lines in lengths.items() if lines > MOST_LINES}
@@ -192,7 +206,7 @@ def test_no_condition_is_settled_in_advance() -> None:
     """What somebody switched off to try something must not stay."""
     settled = []
     for module in modules("desk", "jobs", "models", "dags", "infra"):
-        for node in ast.walk(ast.parse((ROOT / module).read_text(encoding="utf-8"))):
+        for node in nodes(module):
             tests = [node.test] if isinstance(node, ast.If | ast.IfExp | ast.Assert) else []
             parts = node.values if isinstance(node, ast.BoolOp) else []
             parts = [node.left, node.right] if isinstance(node, ast.BinOp) else parts

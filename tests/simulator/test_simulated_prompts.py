@@ -45,6 +45,22 @@ def rows_of(grammar: Grammar, count: int, capability: str, language: str, **same
     )
 
 
+def test_a_seed_makes_one_grammar_and_worlds_add_to_copies(grammar: Grammar) -> None:
+    again, other, one, two = Grammar(5), Grammar(6), Grammar.of(5), Grammar.of(5)
+    rows = rows_of(grammar, 200, "coding", "en")
+    for escaped in (False, True):
+        text = grammar.write(rows, escaped)
+        assert again.write(rows, escaped) == text and one.write(rows, escaped) == text
+        assert other.write(rows, escaped) != text
+    assert one.add_corpus(["given"]) == two.add_corpus(["another"])
+    assert one.add("said first: ") == two.add("said before: ")
+    start = one.add("once more: ")
+    texts = [g.write(replace(rows, preamble=rows.preamble + start - 1), False)[0].as_py()
+             for g in (one, two)]  # fmt: skip
+    assert texts[0].startswith("said first: ") and texts[1].startswith("said before: ")
+    assert Grammar.of(5).write(rows, False) == grammar.write(rows, False)
+
+
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_every_capability_writes_whole_and_different_prompts(
     grammar: Grammar, capability: str
