@@ -17,7 +17,7 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jobs.catalog.checks import SQL
@@ -335,15 +335,22 @@ def rendered(validated: Validated) -> str:
     """The table's expectations and how they held, as Great Expectations renders them: HTML for
     the body of a page, without its scripts and styles, which come from other people's servers."""
     from great_expectations.render.renderer import ValidationResultsPageRenderer
-    from great_expectations.render.view import DefaultJinjaSectionView
 
     if not validated.outcomes:
         return ""
     document = ValidationResultsPageRenderer(run_info_at_end=True).render(validated.result)
-    view = DefaultJinjaSectionView()
+    view = _section_view()
     # The first section repeats the page's own head, the last says when it was made: a page must
     # be the same each time the night is run.
     return "\n".join(
         view.render({"section": section.to_json_dict(), "section_loop": {"index": number}})
         for number, section in enumerate(document.sections[1:-1], start=1)
     )
+
+
+@cache
+def _section_view() -> Any:
+    """The view of all pages of a process: each view compiles its templates anew."""
+    from great_expectations.render.view import DefaultJinjaSectionView
+
+    return DefaultJinjaSectionView()
