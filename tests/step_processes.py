@@ -19,8 +19,11 @@ from pathlib import Path
 from typing import Any
 
 HEAVY = ["jobs.night", "jobs.ingest", "jobs.checks", "jobs.campaigns", "jobs.train", "jobs.score",
-         "jobs.decide", "jobs.features", "jobs.rollup", "great_expectations", "mlflow",
-         "pyspark.sql.connect.session", "pysail.spark"]  # fmt: skip
+         "jobs.decide", "jobs.features", "jobs.rollup", "jobs.limits", "jobs.cases", "jobs.shadow",
+         "great_expectations", "great_expectations.render.view", "mlflow",
+         "mlflow.store.tracking.sqlalchemy_store", "sklearn.isotonic", "sklearn.metrics",
+         "xgboost", "numba", "numba.np.arrayobj", "numba.cpython.builtins", "pyarrow.dataset",
+         "pyspark.sql.connect.session", "pyspark.worker", "pysail.spark"]  # fmt: skip
 KILLED = -signal.SIGKILL
 
 _context = multiprocessing.get_context("forkserver")

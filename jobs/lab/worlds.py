@@ -236,13 +236,13 @@ SMALL_WORLDS: dict[str, LabWorld] = {
         "One labelled and one hidden campaign, for a quick look; too small to judge anything.",
         FORWARD,
         settings(
-            3909, 8, 600, last_label_day=4,
+            3909, 6, 400, last_label_day=2,
             campaigns=(
                 CampaignPlan("hydra_proxies", 30, 0, labelled=True),
                 CampaignPlan("template_farm", 30, 1, labelled=False),
             ),
         ),
-        judged_from=5,
+        judged_from=3,
         ablate=True,
     ),
 }  # fmt: skip

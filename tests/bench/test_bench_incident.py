@@ -11,7 +11,7 @@ import pytest
 from tests.bench import incident
 from tests.bench.report import BEGIN, END
 
-SCALE, DAYS = 0.004, 2
+SCALE, DAYS = 0.002, 2
 
 
 def test_a_replay_stops_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,5 +50,5 @@ def test_a_replay_stops_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert f"{sum(night['requests'] for night in done):,} requests" in said
     assert (tmp_path / "page" / "nights.png").stat().st_size > 10_000
     assert json.loads((tmp_path / "page" / "nights.json").read_text()) == done
-    with pytest.raises(click.ClickException, match=r"at scale 0\.004"):
+    with pytest.raises(click.ClickException, match=r"at scale 0\.002"):
         incident.run(tmp_path, 0.1, DAYS)

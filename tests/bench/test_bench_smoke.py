@@ -21,7 +21,7 @@ from tests.bench.wanted import WANTED
 #: Whole nights are for tests/night: here, whether what is measured runs.
 TINY = [
     "--requests", "1500", "--repeats", "1", "--days", "2", "--requests-a-day", "600",
-    "--prompts", "1000", "--links", "20000", "--steps", "ingest", "rollup", "--no-spark",
+    "--prompts", "1000", "--links", "20000", "--steps", "ingest", "--no-spark",
 ]  # fmt: skip
 
 

@@ -25,13 +25,13 @@ def _lab(out: Path) -> subprocess.CompletedProcess[str]:
 def test_the_small_lab_runs_reports_and_does_not_run_twice(tmp_path: Path) -> None:
     done = _lab(tmp_path)
     assert done.returncode == 0, done.stderr
-    assert "small: 2026-06-08 in" in done.stderr
+    assert "small: 2026-06-06 in" in done.stderr
     report = json.loads((tmp_path / "lab.json").read_text(encoding="utf-8"))
     assert report["command"] == "stillwatch lab --small"
     assert {"python", "stillwatch", "pysail", "xgboost-cpu"} <= set(report["versions"])
     (world,) = report["worlds"].values()
     assert world["settings"]["seed"] == 3909
-    assert world["judged_nights"] == ["2026-06-06", "2026-06-07", "2026-06-08"]
+    assert world["judged_nights"] == ["2026-06-04", "2026-06-05", "2026-06-06"]
     figures = world["figures"]
     # Two plain campaigns of thirty: whoever misses them has broken something.
     assert figures["recall"]["0.01"] > 0.9

@@ -30,7 +30,7 @@ FIRST = dt.date(2026, 5, 4)
 DAY_S = 86_400
 WINDOW_S = 600
 #: Share of ServeGen's requests that is replayed: its 162 clients sent 237 million in a fortnight.
-SCALE = 0.0034
+SCALE = 0.0017
 BOTS, CLASS, ARENA_PROMPTS_EACH = 40, 40, 3
 TOOL_USE, ROLE_PLAY = "gpteacher_toolformer", "gpteacher_roleplay"
 OPERATIONS = {TOOL_USE: 120, ROLE_PLAY: 60}

@@ -18,8 +18,8 @@ import pytest
 from deltalake import DeltaTable
 from real_days import CLASS, OPERATIONS, ROLE_PLAY, TOOL_USE, RealDays, build
 
-NIGHTS = 5
-LEAST_REQUESTS = 200_000
+NIGHTS = 4
+LEAST_REQUESTS = 90_000
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("STILLWATCH_DATA") or ROOT.parent / "shared" / "data")
 KEY_HEX = "3d" * 32
