@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings as of_examples
+from local_cluster import SHORT_RUN
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -49,9 +50,8 @@ _LONGEST = (
 )
 
 
-#: Java's processes here are over before its optimising compiler and its other collectors have paid
-#: for themselves: without them the same night on Spark takes two thirds of the time.
-os.environ.setdefault("JDK_JAVA_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+# The same night on Spark takes half of the time.
+os.environ.setdefault("JDK_JAVA_OPTIONS", SHORT_RUN)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

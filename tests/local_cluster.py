@@ -17,3 +17,4 @@ _spec.loader.exec_module(_module)
 BUCKET = _module.BUCKET
 LocalCluster = _module.LocalCluster
 LocalClusterError = _module.LocalClusterError
+SHORT_RUN = _module.SHORT_RUN
