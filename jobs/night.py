@@ -69,20 +69,26 @@ def run_steps(
     """Run the steps for one date and write what happened to run_log, also when one fails."""
     run_id = uuid.uuid4().hex[:12]
     for step in steps:
-        require_inputs(lake, step, date)
-        entry = _begun(lake, date, run_id, step)
-        started = time.perf_counter()
-        try:
-            lake.prepare_for(_read_bytes(lake, step, date))
-            _function(step)(lake, date)
-        except BaseException as error:
-            entry |= {"outcome": "failed", "message": str(error)[:500] or type(error).__name__}
-            raise
-        finally:
-            entry["seconds"] = round(time.perf_counter() - started, 3)
-            written = dict(lake.rows_written)
-            _log(lake, entry)
-        progress(date, step.name, entry["seconds"], written)
+        with lake.as_sole_writer():
+            entry = _run(lake, date, run_id, step)
+        progress(date, step.name, entry["seconds"], json.loads(entry["rows_written"]))
+
+
+def _run(lake: Lake, date: dt.date, run_id: str, step: Step) -> dict[str, Any]:
+    """Run a step; its row of run_log, which is written also when it fails."""
+    require_inputs(lake, step, date)
+    entry = _begun(lake, date, run_id, step)
+    started = time.perf_counter()
+    try:
+        lake.prepare_for(_read_bytes(lake, step, date))
+        _function(step)(lake, date)
+    except BaseException as error:
+        entry |= {"outcome": "failed", "message": str(error)[:500] or type(error).__name__}
+        raise
+    finally:
+        entry["seconds"] = round(time.perf_counter() - started, 3)
+        _log(lake, entry)
+    return entry
 
 
 def require_inputs(lake: Lake, step: Step, date: dt.date) -> None:

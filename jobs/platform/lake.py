@@ -139,6 +139,8 @@ class Lake:
         self.tables_read: set[str] = set()
         self._opened: dict[str, DeltaTable] = {}
         self._created: dict[str, Table] = {}
+        #: Tables that nothing can have changed since they were opened; None: all may have.
+        self._settled: set[str] | None = None
 
     @property
     def session(self) -> SparkSession:
@@ -152,7 +154,21 @@ class Lake:
     def _engine_path(self, name: str) -> str:
         return engine_address(self.path(name), self.settings.engine)
 
+    @contextmanager
+    def as_sole_writer(self) -> Iterator[None]:
+        """Within, a table that is written a night at a time is looked at once, and again when this
+        object has written to it: who holds `sole_writer` knows that nobody else does. In an object
+        store each look is a list and a read. Append-only tables, to which people write while a
+        night runs, are looked at each time."""
+        self._settled = set()
+        try:
+            yield
+        finally:
+            self._settled = None
+
     def exists(self, name: str) -> bool:
+        if self._settled and name in self._settled:
+            return True
         try:
             return DeltaTable.is_deltatable(self.path(name), self._options)
         except (DeltaError, OSError) as error:
@@ -166,12 +182,27 @@ class Lake:
         """The table as of now. Kept open: a night looks at tables hundreds of times, and reading
         a log from its beginning takes longer the more nights there are."""
         delta = self._opened.get(name)
+        if delta is not None and self._settled and name in self._settled:
+            return delta
         if delta is not None and self.exists(name):
             delta.update_incremental()
-            return delta
-        delta = self.table(name)
-        self._opened[name] = delta
+        else:
+            delta = self.table(name)
+            self._opened[name] = delta
+        if self._settled is not None and not TABLES[name].append_only:
+            self._settled.add(name)
         return delta
+
+    @contextmanager
+    def _changing(self, name: str, what: str) -> Iterator[None]:
+        """Around what changes a table: it is looked at anew afterwards, and what goes wrong is told
+        in one line."""
+        try:
+            with readable_errors(f"table {name} in {self.root} can't be {what}"):
+                yield
+        finally:
+            if self._settled is not None:
+                self._settled.discard(name)
 
     def create(self, name: str) -> None:
         """Make the table if it is not there; add columns that its declaration has gained.
@@ -181,7 +212,7 @@ class Lake:
         table = TABLES[name]
         if self._created.get(name) == table and self.exists(name):
             return
-        try:
+        with self._changing(name, "made"):
             if not self.exists(name):
                 # A kill between this commit and the next leaves a table without constraints:
                 # they are completed below whenever the table is met again.
@@ -211,8 +242,6 @@ class Lake:
             if constraints:
                 delta.alter.add_constraint(constraints)
             self._created[name] = table
-        except (DeltaError, OSError) as error:
-            raise _readable(error, f"table {name} in {self.root} can't be made") from error
 
     def version(self, name: str) -> int | None:
         """The table's Delta version, None where there is no table."""
@@ -341,7 +370,7 @@ class Lake:
                 if c.name != "date"
             ),
         )
-        with readable_errors(f"table {name} in {self.root} can't be written"):
+        with self._changing(name, "written"):
             (
                 selected.write.format("delta")
                 .mode("overwrite")
@@ -358,7 +387,7 @@ class Lake:
         self.create(name)
         pieces = iter([rows]) if isinstance(rows, pa.Table) else rows
         batches = (b for piece in pieces for b in _conformed(piece, table, date).to_batches())
-        with readable_errors(f"table {name} in {self.root} can't be written"):
+        with self._changing(name, "written"):
             write_deltalake(
                 self._open(name),
                 pa.RecordBatchReader.from_batches(arrow_schema(table), batches),
@@ -373,7 +402,7 @@ class Lake:
         if not table.append_only:
             raise LakeError(f"table {name} is written a night at a time, not appended to")
         self.create(name)
-        with readable_errors(f"table {name} in {self.root} can't be written"):
+        with self._changing(name, "written"):
             write_deltalake(self._open(name), _conformed(rows, table, None), mode="append")
         self.rows_written[name] = self.rows_written.get(name, 0) + rows.num_rows
 
