@@ -56,6 +56,14 @@ def other_nights_stay(lake: Lake) -> None:
     assert landed(lake) == [(BEFORE, "a"), (BEFORE, "b"), (NIGHT, "d")]
 
 
+def who_writes_alone_sees_what_it_wrote(lake: Lake) -> None:
+    with lake.as_sole_writer():
+        assert lake.write_night("campaign_members", NIGHT, members(lake, "a")) == 1
+        assert landed(lake) == [(NIGHT, "a")]
+        assert lake.write_night("campaign_members", NIGHT, members(lake, "b", "c")) == 2
+        assert landed(lake) == [(NIGHT, "b"), (NIGHT, "c")]
+
+
 def an_engines_setting_for_dynamic_overwrite_changes_nothing(lake: Lake) -> None:
     lake.session.conf.set("spark.sql.sources.partitionOverwriteMode", "dynamic")
     try:
@@ -159,6 +167,7 @@ def writers_at_the_same_time_lose_nothing(lake: Lake) -> None:
 SCENARIOS: tuple[Callable[[Lake], None], ...] = (
     rows_of_another_night_never_land,
     other_nights_stay,
+    who_writes_alone_sees_what_it_wrote,
     an_engines_setting_for_dynamic_overwrite_changes_nothing,
     the_same_night_twice_is_written_once,
     a_column_that_the_table_lacks_never_reaches_it,
