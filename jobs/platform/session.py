@@ -103,7 +103,9 @@ def _spark(settings: Settings) -> Iterator[SparkSession]:
     # looked into when the engine does not start, and gone with the process.
     with tempfile.TemporaryFile() as said:
         try:
-            if not submitted:
+            if submitted:
+                options["spark.submit.pyFiles"] = _python_files()
+            else:
                 options["spark.master"] = settings.spark_master
                 _start_java(options, said)
             builder = SparkSession.builder.appName("stillwatch")
@@ -128,6 +130,15 @@ def _spark(settings: Settings) -> Iterator[SparkSession]:
         finally:
             if not _java_is_gone():
                 session.stop()
+
+
+def _python_files() -> str:
+    """What was submitted for Python. spark-submit counts the jars of spark.jars.packages among it,
+    and the session would copy them to each executor for its Python, to look for modules in."""
+    from pyspark import SparkConf
+
+    files = (SparkConf().get("spark.submit.pyFiles") or "").split(",")
+    return ",".join(file for file in files if not file.endswith(".jar"))
 
 
 def _java_is_gone() -> bool:
