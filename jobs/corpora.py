@@ -24,8 +24,9 @@ from jobs.catalog.measures import MEASURES, WORDS
 from jobs.catalog.types import STRING
 from jobs.night import open_lake
 from jobs.platform.errors import StillwatchError
+from jobs.platform.faults import readable_errors
 from jobs.platform.keys import TokenKey, key_of_lake, load_key, require_key_of_lake
-from jobs.platform.lake import Lake, arrow_schema, readable_errors
+from jobs.platform.lake import Lake, arrow_schema
 from jobs.platform.settings import Settings
 
 if TYPE_CHECKING:

@@ -32,7 +32,8 @@ from jobs.catalog.enforcement import (
     EnforcementPolicy,
     Rung,
 )
-from jobs.platform.lake import arrow_schema, readable_errors
+from jobs.platform.faults import readable_errors
+from jobs.platform.lake import arrow_schema
 from models.definitions import BENIGN
 from models.labels import resolve_labels
 

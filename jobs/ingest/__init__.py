@@ -23,8 +23,9 @@ from jobs.ingest import counting, reading
 from jobs.ingest.duplicates import NO_PLACES, without_duplicates
 from jobs.ingest.records import judged_records, raw_texts
 from jobs.ingest.treatment import common_domains, treated
+from jobs.platform.faults import readable_errors
 from jobs.platform.keys import TokenKey, load_key, require_key_of_lake
-from jobs.platform.lake import arrow_schema, readable_errors
+from jobs.platform.lake import arrow_schema
 from jobs.platform.storage import Place, engine_address
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 
 from jobs.catalog.landing import Source
 from jobs.ingest.treatment import key_hash
-from jobs.platform.lake import readable_errors
+from jobs.platform.faults import readable_errors
 from jobs.platform.storage import Place, engine_address
 
 if TYPE_CHECKING:

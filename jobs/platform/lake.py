@@ -9,7 +9,6 @@ differently with other modes of writing (docs/architecture.md) can't happen.
 from __future__ import annotations
 
 import datetime as dt
-import re
 import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from jobs.catalog.tables import TABLES
 from jobs.catalog.types import Column, Table
 from jobs.platform.direct import nights_by_name
 from jobs.platform.errors import LakeError
+from jobs.platform.faults import readable, readable_errors
 from jobs.platform.sizing import shuffle_pieces
 from jobs.platform.storage import STORE, delta_options, engine_address
 
@@ -172,7 +172,7 @@ class Lake:
         try:
             return DeltaTable.is_deltatable(self.path(name), self._options)
         except (DeltaError, OSError) as error:
-            raise _readable(error, f"the lake {self.root} can't be read") from error
+            raise readable(error, f"the lake {self.root} can't be read") from error
 
     def table(self, name: str) -> DeltaTable:
         """The table in delta-rs's hands, opened anew."""
@@ -250,7 +250,7 @@ class Lake:
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            raise _readable(error, f"table {name} in {self.root} can't be read") from error
+            raise readable(error, f"table {name} in {self.root} can't be read") from error
 
     def guarantees(self, name: str) -> frozenset[str]:
         """What the table's own metadata holds true of every row, whoever writes it:
@@ -342,7 +342,7 @@ class Lake:
             )
             return table
         except (DeltaError, OSError) as error:
-            raise _readable(error, f"table {name} in {self.root} can't be read") from error
+            raise readable(error, f"table {name} in {self.root} can't be read") from error
 
     # Writing
 
@@ -490,40 +490,3 @@ def _conformed(rows: pa.Table, table: Table, date: dt.date | None) -> pa.Table:
 #: Statistics of each file's columns would fill the log, and Sail, told that a column's least and
 #: greatest value are the same, puts it in the column's place: docs/stack.md has what comes of it.
 _CONFIGURATION: dict[str, str | None] = {"delta.dataSkippingNumIndexedCols": "0"}
-
-
-@contextmanager
-def readable_errors(what: str) -> Iterator[None]:
-    """Turn what an engine or delta-rs raises into one line."""
-    try:
-        yield
-    except LakeError:
-        raise
-    except Exception as error:
-        raise _readable(error, what) from error
-
-
-_KNOWN_FAULTS = (
-    ("loading credentials|InvalidAccessKeyId|SignatureDoesNotMatch|403 Forbidden",
-     "the object store refuses: check the AWS_ variables or the machine's role"),
-    ("NoSuchBucket", "there is no such bucket"),
-    ("error sending request|Connection refused|ConnectException|connection error",
-     "the object store does not answer: check AWS_ENDPOINT_URL"),
-    ("No space left|os error 28|StorageFull", "no space left on the device; free some and run "
-     "the same night again"),
-    ("Permission denied|Read-only file system|os error 13|os error 30|AccessDenied",
-     "it may not be written to; check its owner and mode"),
-    ("CHECK constraint|Check constraint|DELTA_VIOLATE_CONSTRAINT|declared_[0-9a-f]{8}|Invariant|"
-     "NOT NULL|failed validation check",
-     "a row breaks what the catalogue declares"),
-    ("ConcurrentAppend|ConcurrentModification|concurrent|CommitFailed|Failed to commit",
-     "something else wrote to it at the same time; run the same night again"),
-)  # fmt: skip
-
-
-def _readable(error: Exception, what: str) -> LakeError:
-    text = " ".join(str(error).split())
-    for pattern, said in _KNOWN_FAULTS:
-        if re.search(pattern, text):
-            return LakeError(f"{what}: {said}")
-    return LakeError(f"{what}: {type(error).__name__}: {text[:200]}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.platform.lake import readable_errors
+from jobs.platform.faults import readable_errors
 from jobs.platform.storage import Place, engine_address
 
 if TYPE_CHECKING:
