@@ -47,7 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(quiet)
             # A task's own timeout takes the signal that the other method waits for.
-            item.add_marker(pytest.mark.timeout(480, method="thread"))
+            item.add_marker(pytest.mark.timeout(1200, method="thread"))
 
 
 @pytest.fixture(autouse=True)

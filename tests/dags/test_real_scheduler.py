@@ -155,7 +155,7 @@ def test_a_night_makes_the_same_tables_as_the_command(
     by_command, by_airflow = folder / "by_command", folder / "by_airflow"
     arguments = ["--landing", landing, "--lake", by_command, "--date", f"{FIRST}"]
     subprocess.run([COMMAND, "night", *arguments], env=command_environment, check=True)
-    local.run_night(airflow, f"{FIRST}", {"landing": str(landing), "lake": str(by_airflow)}, 300)
+    local.run_night(airflow, f"{FIRST}", {"landing": str(landing), "lake": str(by_airflow)}, 900)
     assert_same_tables(by_command, by_airflow)
     said = capsys.readouterr().out
     assert all(f"  {name} " in said for name in STEP_NAMES)
