@@ -3,9 +3,10 @@ requests in 45 days, among 250,000 honest accounts with 120 million.
 
     python -m tests.bench.incident --out build/incident [--scale 0.1] [--days 45]
 
-A day is simulated when its night is due, run by the command as a user would run it, and removed
-when it has been read. What is done is written down: started again, it goes on where it stopped.
-At the end OUT/incident.md says what the nights cost and what they caught when.
+A day is simulated while the night before it runs, at the lowest priority; run by the command as a
+user would run it; and removed when it has been read. What is done is written down: started again,
+it goes on where it stopped. At the end OUT/incident.md says what the nights cost and what they
+caught when.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import multiprocessing
+import os
 import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -98,26 +102,73 @@ def run(folder: Path, scale: float, days: int) -> None:
     if len(done["nights"]) == days:
         return
     (folder / "days").mkdir(parents=True, exist_ok=True)
-    world = build_world(world_settings(scale, days))
-    for day in range(len(done["nights"]), days):
-        night = run_night(folder, world, day)
-        done["nights"].append(dataclasses.asdict(night))
-        state.write_text(json.dumps(done))
-        click.echo(f"{night.date}: {night.requests:,} requests in {night.seconds:.0f} s, "
-                   f"{night.peak_bytes / 1e9:.1f} GB")  # fmt: skip
-    write_truth(world, [tally_of(folder, day) for day in range(days)], folder / "truth")
+    settings = world_settings(scale, days)
+    with Simulator(folder, settings) as simulator:
+        for day in range(len(done["nights"]), days):
+            night = run_night(folder, simulator.day(day), day)
+            done["nights"].append(dataclasses.asdict(night))
+            state.write_text(json.dumps(done))
+            click.echo(f"{night.date}: {night.requests:,} requests in {night.seconds:.0f} s, "
+                       f"{night.peak_bytes / 1e9:.1f} GB")  # fmt: skip
+    tallies = [tally_of(folder, day) for day in range(days)]
+    write_truth(build_world(settings), tallies, folder / "truth")
 
 
-def run_night(folder: Path, world: World, day: int) -> Night:
-    """Simulate a day, run its night, remove what the gateway had sent."""
+class Simulator:
+    """The days of a world, made in a process of its own at the lowest priority, one ahead."""
+
+    def __init__(self, folder: Path, settings: WorldSettings) -> None:
+        self._folder, self._days = folder, settings.days
+        self._process = ProcessPoolExecutor(
+            1, multiprocessing.get_context("spawn"), _begin, (folder, settings)
+        )
+        self._ahead: dict[int, Future[float]] = {}
+
+    def day(self, day: int) -> float:
+        """Have a day's files in the landing folder and begin the next; seconds they took."""
+        seconds = self._of(day).result()
+        for made in sorted((self._folder / "ahead" / f"{day:02d}").glob("*/date=*")):
+            at = self._folder / "landing" / made.parent.name / made.name
+            shutil.rmtree(at, ignore_errors=True)  # of a day that was broken off
+            at.parent.mkdir(parents=True, exist_ok=True)
+            made.rename(at)
+        if day + 1 < self._days:
+            self._of(day + 1)
+        return seconds
+
+    def _of(self, day: int) -> Future[float]:
+        if day not in self._ahead:
+            self._ahead[day] = self._process.submit(_simulate, day)
+        return self._ahead[day]
+
+    def __enter__(self) -> Simulator:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.shutdown(cancel_futures=True)
+
+
+#: In the simulator's process: where it writes, and its world, settled once.
+_place: list[tuple[Path, World]] = []
+
+
+def _begin(folder: Path, settings: WorldSettings) -> None:
+    os.nice(19)
+    _place.append((folder, build_world(settings)))
+
+
+def _simulate(day: int) -> float:
+    (folder, world), started = _place[0], time.perf_counter()
+    out = folder / "ahead" / f"{day:02d}"
+    shutil.rmtree(out, ignore_errors=True)
+    keep(folder, day, simulate_day(world, day, out))
+    return time.perf_counter() - started
+
+
+def run_night(folder: Path, simulated_seconds: float, day: int) -> Night:
+    """Run the night of a day that has landed, and remove what the gateway had sent."""
     date = START + dt.timedelta(days=day)
     landing, lake = folder / "landing", folder / "lake"
-    started = time.perf_counter()
-    for source in ("requests", "accounts", "labels"):  # of a day that was broken off
-        shutil.rmtree(landing / source / f"date={date}", ignore_errors=True)
-    tally = simulate_day(world, day, landing)
-    keep(folder, day, tally)
-    simulated = time.perf_counter() - started
     log = folder / "days" / f"{day:02d}.log"
     seconds, cpu_seconds, peak = watched(
         ["night", "--landing", str(landing), "--lake", str(lake), "--date", str(date)], log
@@ -127,10 +178,11 @@ def run_night(folder: Path, world: World, day: int) -> Night:
     upkeep = 0.0
     if day % UPKEEP_NIGHTS == UPKEEP_NIGHTS - 1:
         upkeep, _, _ = watched(["upkeep", "--lake", str(lake), "--date", str(date)], log)
+    exchanges = pq.read_table(folder / "days" / f"{day:02d}.parquet", columns=["requests"])
     return Night(
         date=str(date),
-        requests=int(sum(tally.exchanges["requests"].to_pylist())),
-        simulated_seconds=simulated,
+        requests=int(sum(exchanges["requests"].to_pylist())),
+        simulated_seconds=simulated_seconds,
         seconds=seconds,
         cpu_seconds=cpu_seconds,
         peak_bytes=peak,

@@ -19,12 +19,12 @@ def test_a_replay_stops_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     nights = incident.run_night
     ran = []
 
-    def broken_off(folder: Path, world: object, day: int) -> incident.Night:
+    def broken_off(folder: Path, seconds: float, day: int) -> incident.Night:
         if len(ran) == 1 and day == 1:
             ran.append("broken off")
             raise KeyboardInterrupt
         ran.append(str(day))
-        return nights(folder, world, day)  # type: ignore[arg-type]
+        return nights(folder, seconds, day)
 
     monkeypatch.setattr(incident, "run_night", broken_off)
     with pytest.raises(KeyboardInterrupt):
