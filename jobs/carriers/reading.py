@@ -23,7 +23,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from jobs.catalog.measures import FEATURE_WINDOWS, INDICATORS_BY_KIND, TEMPLATE
-from jobs.platform.lake import files_of
 from jobs.platform.sizing import COUNTED_ROWS, fitting
 from jobs.platform.storage import Place
 
@@ -138,7 +137,7 @@ def window_of(lake: Lake, date: dt.date, days: int) -> Window:
     name = "account_tokens"
     lake.create(name)
     lake.tables_read.add(name)
-    files = files_of(lake.table(name), date - dt.timedelta(days=days - 1), date).to_pylist()
+    files = lake.files(name, date - dt.timedelta(days=days - 1), date).to_pylist()
     places = [f"{lake.path(name)}/{unquote(file['path'])}" for file in files]
     ages = [(date - file["partition.date"]).days for file in files]
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:

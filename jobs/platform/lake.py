@@ -139,8 +139,9 @@ class Lake:
         self.tables_read: set[str] = set()
         self._opened: dict[str, DeltaTable] = {}
         self._created: dict[str, Table] = {}
-        #: Tables that nothing can have changed since they were opened; None: all may have.
-        self._settled: set[str] | None = None
+        #: Tables that nothing can have changed since they were opened, and whether there are any.
+        self._settled: set[str] = set()
+        self._sole_writer = False
 
     @property
     def session(self) -> SparkSession:
@@ -160,14 +161,15 @@ class Lake:
         object has written to it: who holds `sole_writer` knows that nobody else does. In an object
         store each look is a list and a read. Append-only tables, to which people write while a
         night runs, are looked at each time."""
-        self._settled = set()
+        self._sole_writer = True
         try:
             yield
         finally:
-            self._settled = None
+            self._sole_writer = False
+            self._settled.clear()
 
     def exists(self, name: str) -> bool:
-        if self._settled and name in self._settled:
+        if name in self._settled:
             return True
         try:
             return DeltaTable.is_deltatable(self.path(name), self._options)
@@ -182,14 +184,14 @@ class Lake:
         """The table as of now. Kept open: a night looks at tables hundreds of times, and reading
         a log from its beginning takes longer the more nights there are."""
         delta = self._opened.get(name)
-        if delta is not None and self._settled and name in self._settled:
+        if delta is not None and name in self._settled:
             return delta
         if delta is not None and self.exists(name):
             delta.update_incremental()
         else:
             delta = self.table(name)
             self._opened[name] = delta
-        if self._settled is not None and not TABLES[name].append_only:
+        if self._sole_writer and not TABLES[name].append_only:
             self._settled.add(name)
         return delta
 
@@ -201,8 +203,7 @@ class Lake:
             with readable_errors(f"table {name} in {self.root} can't be {what}"):
                 yield
         finally:
-            if self._settled is not None:
-                self._settled.discard(name)
+            self._settled.discard(name)
 
     def create(self, name: str) -> None:
         """Make the table if it is not there; add columns that its declaration has gained.
@@ -419,7 +420,11 @@ class Lake:
         """Bytes of the table's files for the nights from `first` to `last`, from the Delta log."""
         if not self.exists(name):
             return 0
-        return pc.sum(files_of(self._open(name), first, last)["size_bytes"]).as_py() or 0
+        return pc.sum(self.files(name, first, last)["size_bytes"]).as_py() or 0
+
+    def files(self, name: str, first: dt.date | None, last: dt.date | None) -> pa.Table:
+        """`files_of` the table as of now; it must be there."""
+        return files_of(self._open(name), first, last)
 
     def night_files(self, name: str) -> dict[dt.date, list[tuple[str, int]]] | None:
         """Files of each night, with their rows: for readers of plain Parquet, without an engine.
@@ -441,7 +446,7 @@ class Lake:
     def count(self, name: str, date: dt.date, first: dt.date | None = None) -> int:
         """Rows of one night, or of those from `first` on, from the statistics in the Delta log."""
         self.create(name)
-        files = files_of(self._open(name), first or date, date)
+        files = self.files(name, first or date, date)
         return pc.sum(files["num_records"]).as_py() or 0 if files.num_rows else 0
 
 

@@ -49,7 +49,7 @@ ONE_MACHINE_JAVA = " ".join((
 
 #: Every column expression would otherwise look up where it was written: a fifth of a small night
 #: on Sail, a tenth of the driver's Python on Spark.
-NO_CALL_SITES = ("spark.python.sql.dataFrameDebugging.enabled", "false")
+NO_CALL_SITES = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
 
 
 @contextmanager
@@ -81,7 +81,8 @@ def _sail() -> Iterator[SparkSession]:
     host, port = server.listening_address
     session = SparkSession.builder.remote(f"sc://{host}:{port}").create()
     session.conf.set("spark.sql.session.timeZone", "UTC")
-    session.conf.set(*NO_CALL_SITES)
+    for name, value in NO_CALL_SITES.items():
+        session.conf.set(name, value)
     try:
         yield session
     finally:
@@ -200,7 +201,7 @@ def _spark_options(submitted: bool) -> dict[str, str]:
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
         "spark.sql.execution.arrow.pyspark.enabled": "true",
-        NO_CALL_SITES[0]: NO_CALL_SITES[1],
+        **NO_CALL_SITES,
         # Pieces, and the files that are written from them, follow from bytes, not from cores.
         "spark.sql.adaptive.coalescePartitions.parallelismFirst": "false",
         "spark.sql.adaptive.advisoryPartitionSizeInBytes": str(PIECE_BYTES),
