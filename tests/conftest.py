@@ -102,6 +102,17 @@ def lake(session: SparkSession, tmp_path: Path) -> Lake:
     return Lake(Settings(lake=str(tmp_path / "lake")), session)
 
 
+@pytest.fixture
+def copy_of(lake: Lake) -> Callable[[Path], Lake]:
+    """`copy_of(filled)`: a lake that was built once, copied to be this test's own."""
+
+    def copy(filled: Path) -> Lake:
+        shutil.copytree(filled, lake.settings.lake)
+        return lake
+
+    return copy
+
+
 @pytest.fixture(scope="session")
 def operated(new_lake: Callable[[], Lake], fill: Callable[..., int]) -> Path:
     """The lake of `small_operation`, built once."""
@@ -113,10 +124,9 @@ def operated(new_lake: Callable[[], Lake], fill: Callable[..., int]) -> Path:
 
 
 @pytest.fixture
-def world(lake: Lake, operated: Path) -> Lake:
+def world(copy_of: Callable[[Path], Lake], operated: Path) -> Lake:
     """A copy of `operated`, of the test's own."""
-    shutil.copytree(operated, lake.settings.lake)
-    return lake
+    return copy_of(operated)
 
 
 @pytest.fixture

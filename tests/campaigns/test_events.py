@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -170,11 +169,12 @@ def four_nights(new_lake: Callable[[], Lake], fill: Fill) -> tuple[Path, list[dt
 
 
 @pytest.fixture
-def lived(lake: Lake, four_nights: tuple[Path, list[dt.date]]) -> tuple[Lake, list[dt.date]]:
+def lived(
+    copy_of: Callable[[Path], Lake], four_nights: tuple[Path, list[dt.date]]
+) -> tuple[Lake, list[dt.date]]:
     """A lake of the first four nights of `LIFE`, of the test's own."""
     written, dates = four_nights
-    shutil.copytree(written, lake.settings.lake)
-    return lake, dates
+    return copy_of(written), dates
 
 
 def test_the_life_of_campaigns_on_a_lake(lived: tuple[Lake, list[dt.date]], fill: Fill) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -100,10 +99,9 @@ def first_written(new_lake: Callable[[], Lake], fill: Fill) -> Path:
 
 
 @pytest.fixture
-def worked(lake: Lake, first_written: Path) -> Lake:
+def worked(copy_of: Callable[[Path], Lake], first_written: Path) -> Lake:
     """A lake of the first night, the step done; of the test's own."""
-    shutil.copytree(first_written, lake.settings.lake)
-    return lake
+    return copy_of(first_written)
 
 
 def test_the_operation_and_the_firm_are_groups_and_nobody_else(worked: Lake) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +19,6 @@ def good_written(new_lake: Callable[[], Lake], fill: Callable[..., int]) -> Path
 
 
 @pytest.fixture
-def good(lake: Lake, good_written: Path) -> Lake:
+def good(copy_of: Callable[[Path], Lake], good_written: Path) -> Lake:
     """A lake with `good_night`, of the test's own."""
-    shutil.copytree(good_written, lake.settings.lake)
-    return lake
+    return copy_of(good_written)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -58,10 +57,9 @@ def filled(new_lake: Callable[[], Lake], fill: Fill) -> Path:
 
 
 @pytest.fixture
-def worked(lake: Lake, filled: Path) -> Lake:
+def worked(copy_of: Callable[[Path], Lake], filled: Path) -> Lake:
     """A copy of `filled`, of the test's own."""
-    shutil.copytree(filled, lake.settings.lake)
-    return lake
+    return copy_of(filled)
 
 
 def night(lake: Lake, fill: Fill, date: dt.date, actions: Sequence[dict[str, Any]]) -> None:

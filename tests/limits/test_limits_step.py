@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,10 +70,9 @@ def begun(new_lake: Callable[[], Lake], fill: Fill) -> Path:
 
 
 @pytest.fixture
-def met(lake: Lake, begun: Path) -> Lake:
+def met(copy_of: Callable[[Path], Lake], begun: Path) -> Lake:
     """A copy of `begun`, of the test's own."""
-    shutil.copytree(begun, lake.settings.lake)
-    return lake
+    return copy_of(begun)
 
 
 def test_own_history_or_else_that_of_honest_accounts_of_the_plan(met: Lake) -> None:
