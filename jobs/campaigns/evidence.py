@@ -1,9 +1,7 @@
-"""What the accounts of a window share and did, as arrays: the engine queries of the step, but for
-one of keys (`jobs.campaigns.corpora`).
+"""What the accounts of a window share and did, as arrays.
 
-The engine reduces the window's days to a row of sums for each account. Who carries which token is
-counted here, from rows of numbers (`jobs.carriers`): tokens and accounts are 64-bit hashes (equal
-on both engines), which keeps 100,000 accounts within a few hundred megabytes.
+Who carries which token is counted from rows of numbers (`jobs.carriers`): tokens and accounts are
+64-bit hashes (equal on both engines), which keeps 100,000 accounts within a few hundred megabytes.
 """
 
 from __future__ import annotations
@@ -20,11 +18,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy import sparse
 
+from jobs.campaigns.daily import daily_of, nights_of
 from jobs.carriers.counting import Numbering, entries_of, rows_of_accounts
 from jobs.carriers.reading import Part, Rows, Window, window_of
-from jobs.catalog.measures import INDICATORS, INDICATORS_BY_KIND, TEMPLATE, WORDS
+from jobs.catalog.measures import INDICATORS, INDICATORS_BY_KIND, TEMPLATE
 from jobs.catalog.policy import CampaignPolicy
-from jobs.catalog.sketch import MARKERS
+from jobs.platform.hashing import hashes_of
 
 if TYPE_CHECKING:
     from jobs.platform.lake import Lake
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-#: Measures whose sums say how much of a spread lies between accounts; not whole numbers.
-LOGARITHMS: tuple[str, ...] = ("output_log", "output_log_squared")
 KINDS: tuple[str, ...] = (
     *(i.kind for i in INDICATORS if i.kind not in ("model", "organization")),
     TEMPLATE,
@@ -44,14 +41,6 @@ _AT_ONCE = 2
 _REQUESTED = tuple(
     kind for kind in KINDS if kind == TEMPLATE or INDICATORS_BY_KIND[kind].origin == "requests"
 )
-HOURS = tuple(f"hour_{hour:02d}" for hour in range(24))
-#: Measures of `account_daily` whose sums describe a group.
-SUMS: tuple[str, ...] = (
-    "requests", "output_tokens", "errors", "with_tools", "tool_results", "turns_known",
-    "later_turns", "in_conversation", "on_web", "batched", "prompts_known", "words_known",
-    "streamed", "stream_known",
-    *(f"asks_{marker.name}" for marker in MARKERS),
-)  # fmt: skip
 _ACCOUNT_COLUMNS = (
     "organization_id", "plan", "status", "verified_organization", "payment_type", "kyc_level",
     "created_at",
@@ -66,12 +55,13 @@ class Evidence:
     accounts: list[str]
     #: The engine's hash of each account id: an order that no one can choose a place in.
     account_keys: Ints
-    #: Sums over the window and, as `night_…`, of the night alone.
+    #: What they did: as in `Daily`.
     sums: dict[str, Ints]
-    #: Sums over the window of LOGARITHMS.
     logarithms: dict[str, Floats]
-    #: Prompts of the window with a word of each bucket: accounts x WORDS.
     words: NDArray[np.int32]
+    hours: sparse.csr_matrix
+    first_active: Ints = field(repr=False)
+    last_active: Ints = field(repr=False)
     #: Columns of the night's snapshot, null where an account has no record.
     records: pa.Table
     #: Tokens that at least two accounts of the window carry; kind, hash, and accounts that do.
@@ -84,10 +74,6 @@ class Evidence:
     prompts: sparse.csr_matrix
     #: Different tokens of each kind that an account carries, shared or not: accounts x kinds.
     variety: Ints
-    #: Requests by hour of the window: accounts x (24 x days).
-    hours: sparse.csr_matrix
-    first_active: Ints = field(repr=False)
-    last_active: Ints = field(repr=False)
 
     @property
     def days(self) -> int:
@@ -103,68 +89,23 @@ class Evidence:
 
 def gather(lake: Lake, date: dt.date, policy: CampaignPolicy) -> Evidence:
     """Read the window that ends on `date`."""
-    first = date - dt.timedelta(days=policy.window_days - 1)
-    sums = _sums(lake, first, date)
-
-    order = pc.sort_indices(sums["account_id"])
-    sums = sums.take(order)
-    accounts = sums["account_id"].to_pylist()
-    keys = sums["key"].to_numpy().astype(np.int64)
-    hours, first_active, last_active = _hour_matrix(
-        _hourly(lake, date, policy.window_days), sums["account_id"]
-    )
+    daily = daily_of(nights_of(lake, date, policy.window_days))
+    keys = hashes_of(daily.accounts)
     window = window_of(lake, date, policy.window_days)
     matrices = _matrices(_counted(window, _signed_up(lake, date), Numbering(keys)), len(keys))
     return Evidence(
         date=date,
-        accounts=accounts,
+        accounts=daily.accounts.to_pylist(),
         account_keys=keys,
-        sums={
-            name: sums[name].to_numpy().astype(np.int64)
-            for name in sums.column_names
-            if name not in ("account_id", "key", *LOGARITHMS, *WORDS)
-        },
-        # Engines add in different orders: the last digits are not the same.
-        logarithms={name: np.round(sums[name].to_numpy(), 6) for name in LOGARITHMS},
-        words=np.column_stack([sums[name].to_numpy().astype(np.int32) for name in WORDS]),
-        records=_records(lake, date, sums["account_id"]),
-        hours=hours,
-        first_active=first_active,
-        last_active=last_active,
+        sums=daily.sums,
+        logarithms=daily.logarithms,
+        words=daily.words,
+        records=_records(lake, date, daily.accounts),
+        hours=daily.hours,
+        first_active=daily.first_active,
+        last_active=daily.last_active,
         **matrices,
     )
-
-
-def _sums(lake: Lake, first: dt.date, date: dt.date) -> pa.Table:
-    """One row of sums for each account with traffic in the window."""
-    from pyspark.sql import functions as F
-
-    night = F.col("date") == F.lit(date)
-    return (
-        lake.read("account_daily", first, date)
-        .groupBy("account_id")
-        .agg(
-            # Nights of before a measure was counted have none.
-            *(
-                F.coalesce(F.sum(name), F.lit(0)).alias(name)
-                for name in (*SUMS, *LOGARITHMS, *WORDS)
-            ),
-            *(
-                F.sum(F.when(night, F.col(name)).otherwise(F.lit(0))).alias(f"night_{name}")
-                for name in ("requests", "output_tokens")
-            ),
-        )
-        .select("*", F.xxhash64("account_id").alias("key"))
-        .toArrow()
-    )
-
-
-def _hourly(lake: Lake, date: dt.date, days: int) -> Iterator[pa.Table]:
-    """Accounts and HOURS of each night, oldest first: read here, as the engine would carry each
-    row over for more than reading it costs."""
-    for age in reversed(range(days)):
-        night = date - dt.timedelta(days=age)
-        yield lake.rows("account_daily", night, night, ["account_id", *HOURS])
 
 
 def _signed_up(lake: Lake, date: dt.date) -> dict[str, Rows]:
@@ -193,40 +134,12 @@ def _signed_up(lake: Lake, date: dt.date) -> dict[str, Rows]:
     return found
 
 
-def _records(lake: Lake, date: dt.date, accounts: pa.ChunkedArray) -> pa.Table:
+def _records(lake: Lake, date: dt.date, accounts: pa.Array) -> pa.Table:
     """The night's records of these accounts, in their order."""
     records = lake.rows("accounts", date, date, ["account_id", *_ACCOUNT_COLUMNS])
     known = records["account_id"].combine_chunks()
-    place = pc.index_in(accounts.cast(pa.string()), value_set=known)
+    place = pc.index_in(accounts, value_set=known)
     return records.select(_ACCOUNT_COLUMNS).take(place)
-
-
-def _hour_matrix(
-    nights: Iterable[pa.Table], accounts: pa.ChunkedArray
-) -> tuple[sparse.csr_matrix, Ints, Ints]:
-    """Requests by hour of the window, accounts x (24 x nights), and each account's first and last
-    active night, from the `account_id` and HOURS of each night, oldest first."""
-    order = accounts.combine_chunks()
-    active, parts = [], []
-    for day, hourly in enumerate(nights):
-        place = pc.index_in(hourly["account_id"].combine_chunks(), value_set=order)
-        assert not place.null_count, "an account of account_daily is missing from its own sums"
-        account = place.to_numpy()
-        active.append(account)
-        for hour, name in enumerate(HOURS):
-            requests = hourly[name].to_numpy()
-            busy = np.flatnonzero(requests)
-            at = np.full(len(busy), day * 24 + hour, np.int32)
-            parts.append((account[busy], at, requests[busy].astype(np.float64)))
-    row, column, value = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    matrix = sparse.csr_matrix((value, (row, column)), shape=(len(order), len(active) * 24))
-    matrix.sort_indices()
-    first_active = np.full(len(order), len(active), np.int64)
-    last_active = np.full(len(order), -1, np.int64)
-    for day, account in enumerate(active):
-        last_active[account] = day
-        first_active[account] = np.minimum(first_active[account], day)
-    return matrix, first_active, last_active
 
 
 class _Carried(NamedTuple):

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from jobs.campaigns.corpora import Corpus, explained
-from jobs.campaigns.evidence import KINDS, LOGARITHMS, SUMS, TEMPLATE, Evidence
+from jobs.campaigns.daily import LOGARITHMS, SUMS
+from jobs.campaigns.evidence import KINDS, TEMPLATE, Evidence
 from jobs.campaigns.links import Links, held
 from jobs.campaigns.pairs import spread_keys
 from jobs.campaigns.two_sample import (

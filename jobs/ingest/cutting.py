@@ -19,9 +19,9 @@ from jobs.catalog.sketch import (
     WORD_BUCKETS,
     WORD_LETTERS,
 )
-from jobs.ingest.buffers import HEX
-from jobs.ingest.hashing import FIRST_SEED, hash_of_bytes, hash_of_number, two_hashes_of_bytes
+from jobs.platform.buffers import HEX
 from jobs.platform.compiling import compiled
+from jobs.platform.hashing import FIRST_SEED, hash_of_bytes, hash_of_number, two_hashes_of_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -23,8 +23,8 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
 
 from jobs.catalog.sketch import MARKERS, SCRIPTS, SIGNATURE_SIZE
-from jobs.ingest.buffers import bytes_of, texts_of
 from jobs.ingest.phrases import Automaton, automaton, branches
+from jobs.platform.buffers import bytes_of, texts_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,7 +69,7 @@ def sketches(texts: pa.Array, seed: int) -> pa.Array:
     `template_end_key`, `signature` and `words`; null in each for null, and but for script and
     markers also for a text without a word. `seed` is a signed number of 64 bits."""
     from jobs.ingest import cutting
-    from jobs.ingest.hashing import FIRST_SEED, hash_of_number
+    from jobs.platform.hashing import FIRST_SEED, hash_of_number
 
     data, offsets = bytes_of(texts)
     ends, plain = cutting.fronts(data, offsets)

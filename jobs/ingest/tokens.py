@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from jobs.ingest.buffers import HEX, bytes_of, texts_of
+from jobs.platform.buffers import HEX, bytes_of, texts_of
 from jobs.platform.compiling import compiled
 
 if TYPE_CHECKING:

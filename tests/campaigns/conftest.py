@@ -9,19 +9,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pyarrow as pa
 import pytest
-from scipy import sparse
 
-from jobs.campaigns.evidence import (
-    _ACCOUNT_COLUMNS,
-    HOURS,
-    KINDS,
-    LOGARITHMS,
-    SUMS,
-    Evidence,
-    _carried_by,
-    _hour_matrix,
-    _matrices,
-)
+from jobs.campaigns.daily import _MEASURES, HOURS, LOGARITHMS, SUMS, daily_of
+from jobs.campaigns.evidence import _ACCOUNT_COLUMNS, KINDS, Evidence, _carried_by, _matrices
 from jobs.campaigns.links import Links, find_links
 from jobs.campaigns.lists import lists_of
 from jobs.campaigns.traces import traces_of
@@ -83,22 +73,7 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
         requests = np.full(len(carried), REQUESTS, np.int64)
         rows = Rows(token, account, requests, requests, np.ones(len(carried), np.bool_))
         counted.append(_carried_by(kind, rows, 0, numbering))
-    nights = (
-        pa.table(
-            {
-                "account_id": pa.array([a for a in accounts if key(a) % 28 == day], pa.string()),
-                **{
-                    name: pa.array(
-                        [REQUESTS if key(a) // 256 % 24 == hour else 0
-                         for a in accounts if key(a) % 28 == day], pa.int64(),
-                    )
-                    for hour, name in enumerate(HOURS)
-                },
-            }
-        )
-        for day in range(28)
-    )  # fmt: skip
-    hours, first, last = _hour_matrix(nights, pa.chunked_array([accounts]))
+    daily = daily_of(night_of([a for a in accounts if key(a) % 28 == day]) for day in range(28))
     everywhere = np.full(len(accounts), REQUESTS, np.int64)
     nothing = np.zeros(len(accounts), np.int64)
     sums = dict.fromkeys(SUMS, nothing) | {
@@ -116,9 +91,20 @@ def evidence_of(tokens: Tokens, strangers: int = STRANGERS) -> Evidence:
         date=NIGHT, accounts=accounts, account_keys=keys, sums=sums, records=records,
         words=np.zeros((len(accounts), len(WORDS)), np.int32),
         logarithms={name: np.zeros(len(accounts)) for name in LOGARITHMS},
-        hours=sparse.csr_matrix(hours), first_active=first, last_active=last,
+        hours=daily.hours, first_active=daily.first_active, last_active=daily.last_active,
         **_matrices(counted, len(keys)),
     )  # fmt: skip
+
+
+def night_of(accounts: list[str]) -> pa.Table:
+    """A night on which each of these had requests in one hour."""
+    busy = {
+        name: [REQUESTS if key(a) // 256 % 24 == hour else 0 for a in accounts]
+        for hour, name in enumerate(HOURS)
+    }
+    nothing = dict.fromkeys(_MEASURES, [0] * len(accounts))
+    columns = {name: pa.array(values, pa.int64()) for name, values in (nothing | busy).items()}
+    return pa.table({"account_id": pa.array(accounts, pa.string()), **columns})
 
 
 def links_of(evidence: Evidence, policy: CampaignPolicy = CAMPAIGN_POLICY) -> Links:

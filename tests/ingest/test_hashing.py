@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import functions as F
 
-from jobs.ingest.hashing import (
+from jobs.platform.hashing import (
     FIRST_SEED,
     hash_of_bytes,
     hash_of_number,

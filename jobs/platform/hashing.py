@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from jobs.platform.buffers import bytes_of
 from jobs.platform.compiling import compiled
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from numpy.typing import NDArray
 
 #: What both engines seed the first value of a chain with.
@@ -146,3 +148,17 @@ def two_hashes_of_bytes(
         first, second = _with_one(first, data[at]), _with_one(second, data[at])
         at += np.uint64(1)
     return _mixed(first), _mixed(second)
+
+
+def hashes_of(texts: pa.Array) -> NDArray[np.int64]:
+    """The hash of each of n texts, none of which is null, as the engines' BIGINT: n."""
+    return _hashes(*bytes_of(texts))
+
+
+@compiled
+def _hashes(data: NDArray[np.uint8], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+    hashed = np.empty(len(bounds) - 1, np.int64)
+    for at in range(len(hashed)):
+        start, end = np.uint64(bounds[at]), np.uint64(bounds[at + 1])
+        hashed[at] = np.int64(hash_of_bytes(data, start, end, FIRST_SEED))
+    return hashed
