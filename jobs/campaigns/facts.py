@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from scipy.stats import chi2
@@ -29,8 +30,10 @@ from jobs.campaigns.two_sample import (
     words_differ,
 )
 from jobs.catalog.policy import CampaignPolicy
+from jobs.platform.compiling import compiled
 
 Ints = NDArray[np.int64]
+Narrow = NDArray[np.int32]
 Floats = NDArray[np.float64]
 
 #: Accounts of a group that must carry a token before it counts as the group's.
@@ -138,6 +141,8 @@ def describe(
     within = within[np.argsort(group_of[links.first[within]], kind="stable")]
     of_link = group_of[links.first[within]]
     ends = np.searchsorted(of_link, np.arange(-1, len(groups)), side="right")
+    # A group's tokens by number, of which a night has millions: made once, and left as it was.
+    number = np.full(len(evidence.token_kind), -1, np.int32)
     described = []
     for members, low, high in zip(groups, ends[:-1], ends[1:], strict=True):
         holds = held(links.axes[within[low:high]], len(policy.axes))
@@ -145,7 +150,7 @@ def describe(
             axis.name: float(holds[:, at].mean()) if len(holds) else 0.0
             for at, axis in enumerate(policy.axes)
         }
-        figures = _figures(evidence, people, members)
+        figures = _figures(evidence, people, members, number)
         figures["strangers"] = _strangers(holds, figures["roster"], policy)
         figures["teaching_corpus"], nearest = float("nan"), ""
         if crowd is not None:
@@ -172,7 +177,9 @@ def _strangers(holds: NDArray[np.bool_], roster: float, policy: CampaignPolicy) 
     return float((on["work"] & ~excused).mean())
 
 
-def _figures(evidence: Evidence, people: Population, members: Ints) -> dict[str, float]:
+def _figures(
+    evidence: Evidence, people: Population, members: Ints, number: Narrow
+) -> dict[str, float]:
     total = {name: float(evidence.sums[name][members].sum()) for name in SUMS}
     nan = float("nan")
 
@@ -200,7 +207,7 @@ def _figures(evidence: Evidence, people: Population, members: Ints) -> dict[str,
     out["words_differ"] = words_differ(asked, evidence.sums["words_known"][members])
     out["words_apart"] = discrepancy(asked.sum(axis=0), int(total["words_known"]), people.words)
     out |= _lives(evidence, people, members)
-    out |= _shared(evidence, members)
+    out |= _shared(evidence, members, number)
     return out
 
 
@@ -284,7 +291,7 @@ def _unevenness(daily: Floats) -> float:
 
 
 def _places(
-    hashes: Ints, token: Ints, kind: Ints, row: Ints, common: NDArray[np.bool_], members: int
+    hashes: Ints, token: Narrow, kind: Ints, row: Ints, common: NDArray[np.bool_], members: int
 ) -> dict[str, float]:
     """Where members work beside where they signed up. Of each entry of what they carry: its token
     (a place in `hashes` and in `common`, the tokens of the group's own), kind and member.
@@ -299,7 +306,8 @@ def _places(
     # Both kinds of token are made alike: one network has one token.
     signed_up, works = np.flatnonzero(of("signup_network")), np.flatnonzero(of("network"))
     there, where = (spread_keys(row[some]) ^ hashes[token[some]] for some in (signed_up, works))
-    signed_up = signed_up[np.isin(there, where)]
+    # Arrow looks values up in a table; NumPy would sort both.
+    signed_up = signed_up[pc.is_in(pa.array(there), value_set=pa.array(where)).to_numpy(False)]
     together = np.bincount(token[signed_up], minlength=len(hashes))
     open_ = np.zeros(members, bool)
     open_[row[signed_up[together[token[signed_up]] >= min(_COMMON, members)]]] = True
@@ -308,15 +316,44 @@ def _places(
     return {"open_place": float(open_.mean()), "hidden_place": float((own & ~open_).mean())}
 
 
-def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
+@compiled
+def _renumbered(indices: Narrow, number: Narrow) -> tuple[Narrow, Narrow, Ints]:
+    """The different tokens of a group's entries; of each entry its token's place among them, which
+    `number` (-1 for all before) has as well; and how many entries each token has."""
+    tokens, token = np.empty(len(indices), np.int32), np.empty(len(indices), np.int32)
+    inside, known = np.zeros(len(indices), np.int64), 0
+    for entry in range(len(indices)):
+        if number[indices[entry]] < 0:
+            number[indices[entry]] = known
+            tokens[known] = indices[entry]
+            known += 1
+        token[entry] = number[indices[entry]]
+        inside[token[entry]] += 1
+    return tokens[:known], token, inside[:known]
+
+
+@compiled
+def _holders(row: Ints, kind: Ints, hit: NDArray[np.bool_], kinds: int) -> tuple[Ints, Ints]:
+    """Of each kind: its entries, and the members with one that is a hit. Rows are in order."""
+    entries, holders = np.zeros(kinds, np.int64), np.zeros(kinds, np.int64)
+    last = np.full(kinds, -1, np.int64)
+    for entry in range(len(row)):
+        of = kind[entry]
+        entries[of] += 1
+        if hit[entry] and last[of] != row[entry]:
+            last[of] = row[entry]
+            holders[of] += 1
+    return entries, holders
+
+
+def _shared(evidence: Evidence, members: Ints, number: Narrow) -> dict[str, float]:
     """What members share with each other and with nobody else, kind by kind.
 
     For each kind: `<kind>_own`: the share of members that carry a token of the group's own;
     `<kind>_tokens`: how many such tokens; `<kind>_different`: all its different tokens.
     """
     rows = evidence.carried[members]
-    # Of the tokens that members carry alone, renumbered: a night knows millions of others.
-    tokens, token, inside = np.unique(rows.indices, return_inverse=True, return_counts=True)
+    tokens, token, inside = _renumbered(rows.indices, number)
     kind_met = evidence.token_kind[tokens]
     common = (inside >= min(_COMMON, len(members))) & (
         inside >= _OWN * evidence.token_accounts[tokens]
@@ -325,15 +362,15 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
     kind_of = kind_met[token].astype(np.int64)
     hit = common[token]
     out: dict[str, float] = {}
-    variety = evidence.variety[members].sum(axis=0)
+    variety = evidence.variety[members]
+    went_through, carriers_of = variety.sum(axis=0), np.count_nonzero(variety, axis=0)
+    entries, holders = _holders(row, kind_of, hit, len(KINDS))
     for code, kind in enumerate(KINDS):
-        of_kind = kind_of == code
-        holders = np.unique(row[of_kind & hit])
         met = kind_met == code
-        different = int(variety[code]) - int(of_kind.sum()) + int(met.sum())
-        carriers = int((evidence.variety[members][:, code] > 0).sum())
-        out[f"{kind}_own"] = len(holders) / len(members)
-        out[f"{kind}_holders"] = float(len(holders))
+        different = int(went_through[code]) - int(entries[code]) + int(met.sum())
+        carriers = int(carriers_of[code])
+        out[f"{kind}_own"] = int(holders[code]) / len(members)
+        out[f"{kind}_holders"] = float(holders[code])
         out[f"{kind}_tokens"] = float((common & met).sum())
         # Members on the token that most of them have: one purse for all, or many.
         most = inside[met]
@@ -341,13 +378,16 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
         out[f"{kind}_different"] = float(different)
         out[f"{kind}_per_carrier"] = different / carriers if carriers else float("nan")
         # 1 where no two members ever have one in common, towards 0 where all have the same.
-        out[f"{kind}_disjoint"] = different / variety[code] if variety[code] else float("nan")
+        out[f"{kind}_disjoint"] = (
+            different / int(went_through[code]) if went_through[code] else float("nan")
+        )
     requests = max(float(evidence.sums["requests"][members].sum()), 1.0)
     code = KINDS.index(TEMPLATE)
     on_own = float(rows.data[hit & (kind_of == code)].sum())
     out["own_template_requests"] = on_own / requests
     written = evidence.prompts[members]
-    own = (common & (kind_met == code))[np.searchsorted(tokens, written.indices)]
+    own = (common & (kind_met == code))[number[written.indices]]
+    number[tokens] = -1
     own_prompts = float(written.data[own].sum())
     out["own_template_new"] = own_prompts / on_own if on_own else float("nan")
     # Purses, phones and mail domains that several members share, none of them all: accounts that
@@ -369,8 +409,8 @@ def _shared(evidence: Evidence, members: Ints) -> dict[str, float]:
     # Members with a system prompt that no other member has: each a product of its own.
     code_sp = KINDS.index("system_prompt")
     alike = (kind_of == code_sp) & (inside[token] > 1)
-    own_product = evidence.variety[members][:, code_sp] > 0
-    own_product[np.unique(row[alike])] = False
+    own_product = variety[:, code_sp] > 0
+    own_product[row[alike]] = False
     out["own_products"] = float(own_product.mean())
     # Templates of its own that a member uses: of a list many, of a tool or a class few.
     own_templates = np.bincount(row[hit & (kind_of == code)], minlength=len(members))

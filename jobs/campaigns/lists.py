@@ -72,36 +72,44 @@ def surprise(
     return shared * np.log(ratio) - shared + chance, ratio
 
 
-def list_in_common(traces: Traces, lists: Lists, accounts: Ints, sample: Ints) -> Floats:
-    """Nats that each account's list has in common with that of each of a sample, kind by kind the
-    most: accounts x `sample`."""
-    parts = [accounts[at : at + _COMPARED] for at in range(0, len(accounts), _COMPARED)]
-    held = _held_by(traces, sample)
-    nats = in_threads(lambda some: _in_common(traces, lists, *held, some, sample), parts)
-    return np.concatenate([np.empty((0, len(sample))), *nats])
+class Sample(NamedTuple):
+    """Some accounts, and the pieces of content that they hold, ascending: where the holders of each
+    start, and the holders, by their place among the accounts."""
+
+    accounts: Ints
+    pieces: Narrow
+    starts: Ints
+    holder: Ints
 
 
-def _held_by(traces: Traces, sample: Ints) -> tuple[Narrow, Ints, Ints]:
-    """The pieces that a sample holds, in order; where the holders of each start; and the holders,
-    by their place in the sample."""
+def sample_of(traces: Traces, accounts: Ints) -> Sample:
+    """The accounts with what they hold of work lists."""
     rows = [
         entries[traces.flags[entries] & ON_LIST != 0]
-        for entries in (np.arange(*traces.starts[[one, one + 1]]) for one in sample)
+        for entries in (np.arange(*traces.starts[[one, one + 1]]) for one in accounts)
     ]
     tokens = traces.token[np.concatenate(rows)]
-    holder = np.repeat(np.arange(len(sample)), [len(row) for row in rows])
+    holder = np.repeat(np.arange(len(accounts)), [len(row) for row in rows])
     pieces, starts = np.unique(np.sort(tokens), return_index=True)
-    return pieces, np.r_[starts, len(tokens)], holder[np.argsort(tokens, kind="stable")]
+    starts = np.r_[starts, len(tokens)]
+    return Sample(accounts, pieces, starts, holder[np.argsort(tokens, kind="stable")])
+
+
+def list_in_common(traces: Traces, lists: Lists, accounts: Ints, sample: Sample) -> Floats:
+    """Nats that each account's list has in common with that of each of a sample, kind by kind the
+    most: accounts x the sample's."""
+    parts = [accounts[at : at + _COMPARED] for at in range(0, len(accounts), _COMPARED)]
+    nats = in_threads(lambda some: _in_common(traces, lists, some, sample), parts)
+    return np.concatenate([np.empty((0, len(sample.accounts))), *nats])
 
 
 @compiled
-def _in_common(
-    traces: Traces, lists: Lists, pieces: Narrow, starts: Ints, holder: Ints, accounts: Ints,
-    sample: Ints,
-) -> Floats:  # fmt: skip
-    nats = np.zeros((len(accounts), len(sample)))
-    shared = np.empty((len(LISTED_CODES), len(sample)), np.int64)
-    under_test = np.empty((len(LISTED_CODES), len(sample)))
+def _in_common(traces: Traces, lists: Lists, accounts: Ints, sample: Sample) -> Floats:
+    pieces, starts, holder = sample.pieces, sample.starts, sample.holder
+    sampled = len(sample.accounts)
+    nats = np.zeros((len(accounts), sampled))
+    shared = np.empty((len(LISTED_CODES), sampled), np.int64)
+    under_test = np.empty((len(LISTED_CODES), sampled))
     # Few of an account's tokens are a sample's: most are told by their lowest bits.
     mask = slots_for(8 * len(pieces)) - 1
     seen = np.zeros(mask + 1, np.bool_)
@@ -126,8 +134,8 @@ def _in_common(
                 under_test[which, at] += traces.carriers[token] * (traces.carriers[token] - 1.0)
         for which in range(len(LISTED_CODES)):
             one = traces.pieces[account, which]
-            for at in range(len(sample)):
-                other = traces.pieces[sample[at], which]
+            for at in range(sampled):
+                other = traces.pieces[sample.accounts[at], which]
                 if shared[which, at] >= lists.least:
                     found, _ = surprise(
                         lists.meetings[which], lists.incidences[which], shared[which, at],

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from jobs.campaigns.evidence import KINDS, Evidence
 from jobs.campaigns.links import Links
-from jobs.campaigns.lists import Lists, list_in_common
+from jobs.campaigns.lists import Lists, list_in_common, sample_of
 from jobs.campaigns.pairs import spread_keys
+from jobs.campaigns.threads import in_threads
 from jobs.campaigns.traces import ON_LIST, ByToken, Traces, by_token
 from jobs.catalog.policy import CampaignPolicy
 from jobs.platform.compiling import compiled
 
 Ints = NDArray[np.int64]
+Narrow = NDArray[np.int32]
 
 
 def join_pieces(evidence: Evidence, groups: list[Ints], policy: CampaignPolicy) -> list[Ints]:
@@ -97,35 +99,37 @@ def admit(
     free = np.ones(len(evidence.accounts), bool)
     for members in groups:
         free[members] = False
-    admitted = []
-    for members in groups:
+    taken = np.zeros(len(free), bool)
+
+    def fitting(members: Ints) -> Ints:
+        """The accounts of no group whose lists are like the members'."""
         order = np.argsort(spread_keys(evidence.account_keys[members]), kind="stable")
-        sample = members[order[: policy.admitting]]
-        among = list_in_common(traces, lists, sample, sample)
+        sample = sample_of(traces, members[order[: policy.admitting]])
+        among = list_in_common(traces, lists, sample.accounts, sample)
         np.fill_diagonal(among, np.nan)
         typical = float(np.median(np.nanmedian(among, axis=1)))
-        if typical >= policy.admit_nats:
-            pieces = _pieces_of(traces, carriers, sample, policy.list_tokens)
-            near = np.flatnonzero(free & (pieces >= 0.5 * np.median(pieces[members])))
-            common = np.median(list_in_common(traces, lists, near, sample), axis=1)
-            needed = np.where(linked[near], policy.admit_share, 1.0) * typical
-            joins = near[common >= needed]
-            free[joins] = False
-            members = np.sort(np.r_[members, joins])
-        admitted.append(members)
+        if typical < policy.admit_nats:
+            return np.empty(0, np.int64)
+        usual = sample.pieces[np.diff(sample.starts) >= policy.list_tokens]
+        held = _held(carriers, usual, len(free))
+        near = np.flatnonzero(free & (held >= 0.5 * np.median(held[members])))
+        common = np.median(list_in_common(traces, lists, near, sample), axis=1)
+        return near[common >= np.where(linked[near], policy.admit_share, 1.0) * typical]
+
+    admitted = []
+    for members, joins in zip(groups, in_threads(fitting, groups), strict=True):
+        # Who fits into several groups joins the first.
+        joins = joins[~taken[joins]]
+        taken[joins] = True
+        admitted.append(np.sort(np.r_[members, joins]))
     return sorted(admitted, key=lambda group: int(group[0]))
 
 
 @compiled
-def _pieces_of(traces: Traces, carriers: ByToken, sample: Ints, least: int) -> Ints:
-    """Of each account, how many it carries of the pieces that so many of a sample carry."""
-    times = np.zeros(len(traces.kind), np.int16)
-    pieces = np.zeros(len(traces.sent), np.int64)
-    for account in sample:
-        for entry in range(traces.starts[account], traces.starts[account + 1]):
-            token = traces.token[entry]
-            times[token] += 1
-            if times[token] == least and traces.flags[entry] & ON_LIST:
-                for place in range(carriers.starts[token], carriers.starts[token + 1]):
-                    pieces[carriers.account[place]] += 1
-    return pieces
+def _held(carriers: ByToken, pieces: Narrow, accounts: int) -> Narrow:
+    """How many of some pieces each account carries."""
+    held = np.zeros(accounts, np.int32)
+    for piece in pieces:
+        for place in range(carriers.starts[piece], carriers.starts[piece + 1]):
+            held[carriers.account[place]] += 1
+    return held

@@ -16,7 +16,7 @@ from jobs.campaigns import traces as of_traces
 from jobs.campaigns.comparing import count_both
 from jobs.campaigns.evidence import Evidence
 from jobs.campaigns.links import FIRM, LISTED
-from jobs.campaigns.lists import list_in_common, lists_of
+from jobs.campaigns.lists import list_in_common, lists_of, sample_of
 from jobs.campaigns.traces import LISTED_CODES, ON_LIST, ByToken, Traces, seek, traces_of
 from jobs.catalog.policy import CAMPAIGN_POLICY
 from tests.campaigns.conftest import evidence_of, links_of, read
@@ -67,7 +67,7 @@ def test_a_list_is_as_common_to_many_at_once_as_pair_by_pair(seed: int) -> None:
     traces = traces_of(evidence, CAMPAIGN_POLICY)
     lists = lists_of(traces, CAMPAIGN_POLICY)
     everyone, sample = np.arange(60), np.array([0, 3, 7, 11, 30])
-    at_once = list_in_common(traces, lists, everyone, sample)
+    at_once = list_in_common(traces, lists, everyone, sample_of(traces, sample))
     assert (at_once > 0).any()
     listed = {code: set() for code in LISTED_CODES}
     for code, of in listed.items():
