@@ -129,7 +129,9 @@ def about_here() -> dict[str, Any]:
     """Machine and versions; nothing that names a person, a host or a path."""
     return {
         "machine": {
-            "system": f"{platform.system()} {platform.release()}",
+            # Without a kernel's build: machines of one kind have several, and each case is a
+            # comparison of its own.
+            "system": f"{platform.system()} {platform.release().partition('-')[0]}",
             "processor": _processor(),
             "cores": os.cpu_count(),
             "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
