@@ -122,14 +122,22 @@ def meetings(
         _shuffle_all(rings, entries, keys, hashes)
     last_near, last_lot = np.full((2, len(keys)), _ALL)
     numbers = _kinds(policy), traces.rarity.astype(np.float32), traces.busy.astype(np.float32)
+    known = np.column_stack((keys, _places_by_length(traces)))
     met = in_threads(
         lambda part: _meet(
-            traces, on_lists[0], telling[0], circle[0], *numbers, keys, policy.list_tokens,
+            traces, on_lists[0], telling[0], circle[0], *numbers, known, policy.list_tokens,
             policy.partners, policy.nearest, *part, last_near, last_lot,
         ),
         even_parts(traces.starts, ENTRIES),
     )  # fmt: skip
     return met, last_near, last_lot
+
+
+def _places_by_length(traces: Traces) -> Ints:
+    """Of each account its place when all are put in order, who carries most first."""
+    place = np.empty(len(traces.starts) - 1, np.int64)
+    place[np.argsort(-np.diff(traces.starts), kind="stable")] = np.arange(len(place))
+    return place
 
 
 def _kinds(policy: CampaignPolicy) -> _Kinds:
@@ -204,14 +212,15 @@ def _shuffle(rings: _Rings, entries: Narrow, keys: Ints, hashes: Ints, low: int,
 @compiled
 def _meet(
     traces: Traces, on_lists: _Rings, telling: _Rings, circle: _Rings,
-    kinds: _Kinds, rarity: Single, busy: Single, keys: Ints,
+    kinds: _Kinds, rarity: Single, busy: Single, known: Ints,
     list_tokens: int, partners: int, nearest: int, low: int, high: int,
     last_near: Ints, last_lot: Ints,
 ) -> _Met:  # fmt: skip
     """Whom these accounts meet, of those that they are compared with, and what speaks for them;
-    writes the places of each account's last partners."""
+    writes the places of each account's last partners. `known` has the key of each account beside
+    its place by length: both are read of each whom another meets."""
     most, total = _most_met(traces, (on_lists, telling, circle), low, high)
-    often, number = np.zeros(len(keys), np.int32), np.full(len(keys), -1, np.int32)
+    often, number = np.zeros(len(known), np.int32), np.full(len(known), -1, np.int32)
     other, steps = np.empty(most, np.int32), np.empty((most, len(kinds.most)), np.int32)
     place = np.empty(most, np.int64)
     count = np.zeros(high - low, np.int64)
@@ -226,16 +235,15 @@ def _meet(
                 traces, rings, kinds, rarity, busy, account, often, needed, other, steps, number,
                 met,
             )  # fmt: skip
-        own, first = traces.starts[account + 1] - traces.starts[account], found
+        key, own, first = known[account, 0], known[account, 1], found
         for at in range(met):
             number[other[at]] = -1
             speaks = 0
             for axis in range(len(kinds.most)):
                 speaks += min(steps[at, axis], kinds.most[axis])
             speaks = min(speaks, _FAR)
-            place[at] = (_FAR - speaks) << _LOT_BITS | _lot(keys[account] + keys[other[at]])
-            theirs = traces.starts[other[at] + 1] - traces.starts[other[at]]
-            if theirs < own or (theirs == own and account < other[at]):
+            place[at] = (_FAR - speaks) << _LOT_BITS | _lot(key + known[other[at], 0])
+            if own < known[other[at], 1]:
                 partner[found], near[found] = other[at], speaks
                 found += 1
         count[account - low] = found - first
@@ -305,7 +313,7 @@ def _look_around(
                 neighbour = rings.account[there]
                 one, two = (account, neighbour) if before else (neighbour, account)
                 before = False
-                if often[neighbour] < needed:
+                if needed and often[neighbour] < needed:
                     continue
                 at = number[neighbour]
                 if at < 0:

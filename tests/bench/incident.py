@@ -1,12 +1,12 @@
 """The case that was reported, at full size: 25,000 accounts of one operation send 28.8 million
 requests in 45 days, among 250,000 honest accounts with 120 million.
 
-    python -m tests.bench.incident --out build/incident [--scale 0.1] [--days 45]
+    python -m tests.bench.incident --out build/incident [--scale 0.1] [--days 45] [--minutes 160]
 
 A day is simulated while the night before it runs, at the lowest priority; run by the command as a
 user would run it; and removed when it has been read. What is done is written down: started again,
-it goes on where it stopped. At the end OUT/incident.md says what the nights cost and what they
-caught when.
+it goes on where it stopped. At the end, and where `--minutes` are over, OUT/incident.md says what
+the nights cost and what they caught when.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+import math
 import multiprocessing
 import os
 import shutil
@@ -88,8 +89,9 @@ class Night:
     upkeep_seconds: float
 
 
-def run(folder: Path, scale: float, days: int) -> None:
-    """Run the nights that are left."""
+def run(folder: Path, scale: float, days: int, minutes: float = math.inf) -> None:
+    """Run the nights that are left; begin none after so many minutes."""
+    began = time.monotonic()
     state = folder / "nights.json"
     done = {"scale": scale, "days": days, "nights": []}
     if state.exists():
@@ -110,7 +112,9 @@ def run(folder: Path, scale: float, days: int) -> None:
             state.write_text(json.dumps(done))
             click.echo(f"{night.date}: {night.requests:,} requests in {night.seconds:.0f} s, "
                        f"{night.peak_bytes / 1e9:.1f} GB")  # fmt: skip
-    tallies = [tally_of(folder, day) for day in range(days)]
+            if time.monotonic() - began > 60 * minutes:
+                break
+    tallies = [tally_of(folder, day) for day in range(len(done["nights"]))]
     write_truth(build_world(settings), tallies, folder / "truth")
 
 
@@ -229,10 +233,10 @@ def tally_of(folder: Path, day: int) -> Tally:
     return Tally(exchanges, dirt, said["files"], said["bytes"])
 
 
-def judged(folder: Path, days: int) -> dict[str, Any]:
-    """What was caught when, and who was wronged: the lab's figures of this world."""
+def judged(folder: Path, nights: int) -> dict[str, Any]:
+    """What was caught when in so many nights, and who was wronged: the lab's figures."""
     lake = Lake(Settings(lake=str(folder / "lake")))
-    last = START + dt.timedelta(days=days - 1)
+    last = START + dt.timedelta(days=nights - 1)
 
     def table(name: str, *columns: str) -> Any:
         return lake.rows(name, None, last, ["date", *columns]).to_pandas()
@@ -258,11 +262,15 @@ def judged(folder: Path, days: int) -> dict[str, Any]:
 def page(folder: Path) -> str:
     """The run in Markdown."""
     done = json.loads((folder / "nights.json").read_text())
-    nights, figures = done["nights"], judged(folder, done["days"])
+    nights = done["nights"]
+    figures = judged(folder, len(nights))
     trained = Lake(Settings(lake=str(folder / "lake"))).rows("model_decisions").to_pylist()
     sent = sum(night["requests"] for night in nights)
     seconds = sum(night["seconds"] for night in nights)
-    lines = [
+    lines = []
+    if len(nights) < done["days"]:
+        lines += [f"**Not run to its end: {len(nights)} of {done['days']} nights.**", ""]
+    lines += [
         f"{sent:,} requests of {figures['accounts']:,} judged accounts in {len(nights)} nights, "
         f"scale {done['scale']:g}: {seconds / 3600:.1f} hours of nights, "
         f"{sum(n['cpu_seconds'] for n in nights) / 3600:.1f} core-hours, upkeep "
@@ -308,13 +316,15 @@ def _percent(share: float | None) -> str:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True)
 @click.option("--scale", type=click.FloatRange(0.001, 10.0), default=1.0, show_default=True)
 @click.option("--days", type=click.IntRange(2), default=DAYS, show_default=True)
+@click.option("--minutes", type=click.FloatRange(0.0), default=math.inf,
+              help="Begin no further night after so many.")  # fmt: skip
 @click.option("--page", "at", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="A page whose block is filled with what came of them.")  # fmt: skip
-def incident(out: Path, scale: float, days: int, at: Path | None) -> None:
+def incident(out: Path, scale: float, days: int, minutes: float, at: Path | None) -> None:
     """Run the nights that are left and say what came of them."""
     if at is not None:
         page_with_block(at)  # before hours of work
-    run(out.resolve(), scale, days)
+    run(out.resolve(), scale, days, minutes)
     said = page(out.resolve())
     (out / "incident.md").write_text(said, encoding="utf-8")
     nights = json.loads((out / "nights.json").read_text())["nights"]

@@ -20,13 +20,19 @@ def test_a_replay_stops_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     ran = []
 
     def broken_off(folder: Path, seconds: float, day: int) -> incident.Night:
-        if len(ran) == 1 and day == 1:
+        if "broken off" not in ran and day == 1:
             ran.append("broken off")
             raise KeyboardInterrupt
         ran.append(str(day))
         return nights(folder, seconds, day)
 
     monkeypatch.setattr(incident, "run_night", broken_off)
+    page = tmp_path / "page.md"
+    page.write_text(f"Before.\n\n{BEGIN}\nan earlier run\n{END}\n")
+    options = [str(word) for word in ("--out", tmp_path, "--scale", SCALE, "--days", DAYS,
+                                      "--page", page)]  # fmt: skip
+    incident.incident([*options, "--minutes", "0"], standalone_mode=False)
+    assert ran == ["0"] and "1 of 2 nights." in page.read_text()
     with pytest.raises(KeyboardInterrupt):
         incident.run(tmp_path, SCALE, DAYS)
     incident.run(tmp_path, SCALE, DAYS)
@@ -40,12 +46,10 @@ def test_a_replay_stops_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert not list((tmp_path / "landing" / "requests").iterdir())
     expected = (incident.HONEST_REQUESTS / 45 + incident.DISTILLERS * incident.A_DAY) * SCALE
     assert done[1]["requests"] == pytest.approx(expected, rel=0.25)
-    page = tmp_path / "page.md"
-    page.write_text(f"Before.\n\n{BEGIN}\nan earlier run\n{END}\n")
-    options = ["--out", tmp_path, "--scale", SCALE, "--days", DAYS, "--page", page]
-    incident.incident([str(word) for word in options], standalone_mode=False)
+    incident.incident(options, standalone_mode=False)
     said = page.read_text()
     assert said.startswith("Before.") and "an earlier run" not in said
+    assert "Not run to its end" not in said
     assert "D00-hydra_proxies" in said
     assert f"{sum(night['requests'] for night in done):,} requests" in said
     assert (tmp_path / "page" / "nights.png").stat().st_size > 10_000
