@@ -37,7 +37,7 @@ from jobs.simulator import CampaignPlan, WorldSettings, build_world
 from jobs.simulator.truth import write_truth
 from jobs.simulator.world import Tally, World, simulate_day
 from tests.bench.measure import resident, used
-from tests.bench.nights import table_sizes
+from tests.bench.nights import UPKEEP_NIGHTS, table_sizes
 from tests.bench.pictures import draw_nights
 from tests.bench.report import fill_block, page_with_block
 
@@ -48,8 +48,6 @@ HONEST_REQUESTS = 120_000_000
 #: An operation's own: 25,000 accounts x 45 days x 26 a day are 29 million.
 A_DAY = 26
 SEED = 45
-#: Nights between two upkeeps, as the DAG has them.
-UPKEEP_NIGHTS = 7
 _SAMPLE_SECONDS = 0.2
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -123,7 +124,11 @@ def run_apart(entry: str, folder: Path, options: Mapping[str, Any]) -> Measured:
     words = [sys.executable, "-m", "tests.bench.worker", entry, str(folder), json.dumps(options)]
     started, busy = time.perf_counter(), _busy_seconds()
     own = 0.0
-    with subprocess.Popen(words, stdout=subprocess.PIPE, env=environment, text=True) as process:
+    # Into a file: a pipe takes no more than 64 KB before it is read, and many nights say more.
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as told,
+        subprocess.Popen(words, stdout=told, env=environment) as process,
+    ):
         watched = psutil.Process(process.pid)
         samples: list[tuple[float, int]] = []
         while process.poll() is None:
@@ -132,8 +137,8 @@ def run_apart(entry: str, folder: Path, options: Mapping[str, Any]) -> Measured:
             time.sleep(_SAMPLE_SECONDS)
         seconds = time.perf_counter() - started
         others = max(_busy_seconds() - busy - own, 0.0) / seconds
-        assert process.stdout is not None
-        said = process.stdout.read()
+        told.seek(0)
+        said = told.read()
     if process.returncode != 0:
         raise WorkerFailed(
             f"{entry} in {folder.name} ended with {process.returncode}: see what it said above"

@@ -15,6 +15,9 @@ import psutil
 from tests.bench.data import DATE, requests_in
 from tests.bench.measure import Meter, used
 
+#: Nights between two upkeeps, as the DAGs have them.
+UPKEEP_NIGHTS = 7
+
 
 def night(
     folder: Path,
@@ -24,10 +27,12 @@ def night(
     steps: Sequence[str] = (),
     lake: str = "lake",
 ) -> dict[str, Any]:
-    """The steps of `days` nights in one process; all steps, or those named.
+    """The steps of `days` nights in one process; all steps, or those named. Every seventh night is
+    followed by upkeep, as in the DAGs, which is no part of the night.
 
     The engine's start is measured too, as it is part of every night.
     """
+    from jobs import upkeep
     from jobs.catalog.steps import STEPS
     from jobs.night import open_lake, run_steps
     from jobs.platform.settings import Settings
@@ -57,6 +62,8 @@ def night(
             nights[-1]["cpu_seconds"] = used(psutil.Process()).since(before).cpu_seconds
             if days > 1:
                 nights[-1]["tables"] = table_sizes(folder / lake)
+            if number % UPKEEP_NIGHTS == UPKEEP_NIGHTS - 1:
+                upkeep.run(opened, date)
     found: dict[str, Any] = {"nights": nights}
     if days == 1:
         found |= {"ended": ended, "sizes": table_sizes(folder / lake),

@@ -39,3 +39,14 @@ def test_work_that_fails_is_named(tmp_path: Path) -> None:
 
 def fail(folder: Path, meter: Meter) -> dict[str, Any]:
     sys.exit(3)
+
+
+@pytest.mark.timeout(60)  # it would wait for good
+def test_work_may_tell_more_than_a_pipe_holds(tmp_path: Path) -> None:
+    found = run_apart("test_bench_measure:talkative", tmp_path, {"characters": 300_000})
+    assert len(found.result["told"]) == 300_000
+
+
+def talkative(folder: Path, meter: Meter, characters: int) -> dict[str, Any]:
+    with meter:
+        return {"told": "x" * characters}
