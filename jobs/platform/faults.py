@@ -36,6 +36,8 @@ _KNOWN_FAULTS = (
      "a row breaks what the catalogue declares"),
     ("ConcurrentAppend|ConcurrentModification|concurrent|CommitFailed|Failed to commit",
      "something else wrote to it at the same time; run the same night again"),
+    ("Exception deserializing response",
+     "an answer of the engine can't be read; run the same night again"),
 )  # fmt: skip
 
 

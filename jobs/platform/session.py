@@ -73,6 +73,8 @@ def _sail() -> Iterator[SparkSession]:
     from pysail.spark import SparkConnectServer
     from pyspark.sql import SparkSession
 
+    from jobs.platform.answers import AskAgain, in_one_line
+
     if storage.endpoint().startswith("http://"):
         # A store without TLS, as on one machine: the engine refuses it unless it is told.
         os.environ.setdefault("AWS_ALLOW_HTTP", "true")
@@ -80,6 +82,9 @@ def _sail() -> Iterator[SparkSession]:
     server.start(background=True)
     host, port = server.listening_address
     session = SparkSession.builder.remote(f"sc://{host}:{port}").create()
+    client = session.client
+    client.set_retry_policies([*client.get_retry_policies(), AskAgain()])
+    logging.getLogger("grpc._common").addFilter(in_one_line)
     session.conf.set("spark.sql.session.timeZone", "UTC")
     for name, value in NO_CALL_SITES.items():
         session.conf.set(name, value)
