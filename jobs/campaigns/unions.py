@@ -99,7 +99,6 @@ def admit(
     free = np.ones(len(evidence.accounts), bool)
     for members in groups:
         free[members] = False
-    taken = np.zeros(len(free), bool)
 
     def fitting(members: Ints) -> Ints:
         """The accounts of no group whose lists are like the members'."""
@@ -119,8 +118,8 @@ def admit(
     admitted = []
     for members, joins in zip(groups, in_threads(fitting, groups), strict=True):
         # Who fits into several groups joins the first.
-        joins = joins[~taken[joins]]
-        taken[joins] = True
+        joins = joins[free[joins]]
+        free[joins] = False
         admitted.append(np.sort(np.r_[members, joins]))
     return sorted(admitted, key=lambda group: int(group[0]))
 

@@ -28,6 +28,7 @@ from typing import Any
 import click
 import psutil
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs.lab.metrics import WorldTables, judge
@@ -183,7 +184,7 @@ def run_night(folder: Path, simulated_seconds: float, day: int) -> Night:
     exchanges = pq.read_table(folder / "days" / f"{day:02d}.parquet", columns=["requests"])
     return Night(
         date=str(date),
-        requests=int(sum(exchanges["requests"].to_pylist())),
+        requests=pc.sum(exchanges["requests"]).as_py(),
         simulated_seconds=simulated_seconds,
         seconds=seconds,
         cpu_seconds=cpu_seconds,

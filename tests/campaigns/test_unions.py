@@ -56,18 +56,18 @@ def test_three_pieces_of_one_roster_are_one() -> None:
     assert group == spread(everyone)
 
 
-def admitted(text: str, group: str, linked: str = "") -> list[str]:
-    """The group after admission; `linked` has one link with its first member."""
+def admitted(text: str, *groups: str, linked: str = "") -> list[list[str]]:
+    """The groups after admission; `linked` has one link with the first group's first member."""
     evidence = evidence_of(read(text))
     index = {account: at for at, account in enumerate(evidence.accounts)}
-    members = np.array([index[a] for a in spread(group)], np.int64)
-    ends = np.array([index[a] for a in spread(linked)], np.int64) if linked else members[:0]
-    first, second = np.minimum(ends, members[0]), np.maximum(ends, members[0])
+    parts = [np.array([index[a] for a in spread(group)], np.int64) for group in groups]
+    ends = np.array([index[a] for a in spread(linked)] if linked else [], np.int64)
+    first, second = np.minimum(ends, parts[0][0]), np.maximum(ends, parts[0][0])
     links = links_between(first, second)
     traces = traces_of(evidence, CAMPAIGN_POLICY)
     lists = lists_of(traces, CAMPAIGN_POLICY)
-    (found,) = admit(evidence, traces, lists, links, [members], CAMPAIGN_POLICY)
-    return [evidence.accounts[at] for at in found]
+    found = admit(evidence, traces, lists, links, parts, CAMPAIGN_POLICY)
+    return [[evidence.accounts[at] for at in group] for group in found]
 
 
 def list_of(accounts: str, pieces: range) -> str:
@@ -76,16 +76,21 @@ def list_of(accounts: str, pieces: range) -> str:
 
 def test_who_works_off_the_groups_list_is_admitted_without_a_link() -> None:
     text = list_of("a1..a9 b1", range(12)) + "\n" + list_of("c1", range(3))
-    assert admitted(text, "a1..a9") == spread("a1..a9 b1")
+    assert admitted(text, "a1..a9") == [spread("a1..a9 b1")]
 
 
 def test_nearly_as_much_is_enough_with_a_link_and_not_without() -> None:
     # The same list, but what it does beside that makes meeting on some of it likelier.
     text = list_of("a1..a9 b1", range(12)) + "\n" + list_of("b1 c1", range(20, 28))
-    assert admitted(text, "a1..a9") == spread("a1..a9")
-    assert admitted(text, "a1..a9", linked="b1") == spread("a1..a9 b1")
+    assert admitted(text, "a1..a9") == [spread("a1..a9")]
+    assert admitted(text, "a1..a9", linked="b1") == [spread("a1..a9 b1")]
+
+
+def test_who_fits_into_two_groups_joins_the_first() -> None:
+    text = list_of("a1..a9 b1..b9 c1", range(12))
+    assert admitted(text, "b1..b9", "a1..a9") == [spread("a1..a9"), spread("b1..b9 c1")]
 
 
 def test_a_group_with_little_in_common_admits_nobody() -> None:
     text = list_of("a1..a9 b1", range(2))
-    assert admitted(text, "a1..a9", linked="b1") == spread("a1..a9")
+    assert admitted(text, "a1..a9", linked="b1") == [spread("a1..a9")]
