@@ -68,10 +68,13 @@ def _couples(
             carriers.setdefault(token, []).append((index, count))
     axes: dict[tuple[int, int], set[int]] = {}
     for shared, held in sorted(carriers.items()):
-        # Of a token that many groups carry, none has it to itself.
         axis = axis_of.get(int(evidence.token_kind[shared]))
-        if axis is None or not 2 <= len(held) <= policy.pieces_most:
+        if axis is None or len(held) < 2:
             continue
+        # Of a token that many groups carry, none has it to itself; but crumbs are no reason to
+        # leave an operation in pieces. They follow when those are one.
+        held = sorted(held, key=lambda group: (-group[1], group[0]))[: policy.pieces_most]
+        held.sort()
         own = policy.own_share * int(evidence.token_accounts[shared])
         # All that carry it together, or two of them alone, hold nearly all of its accounts.
         together = sum(count for _, count in held) >= own

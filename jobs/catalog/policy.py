@@ -165,7 +165,7 @@ class CampaignPolicy:
     #: of all its links. Who shares one thing with three of a hundred members is a bystander.
     member_strength: float = 0.2
     #: Two groups are pieces of one where, on enough axes, this share of the members of each carries
-    #: a token of which this share of all carriers are theirs; among so many groups at most.
+    #: a token of which this share of all carriers are theirs, or those of so many largest groups.
     piece_share: float = 0.5
     own_share: float = 0.8
     pieces_most: int = 8

@@ -56,6 +56,23 @@ def test_three_pieces_of_one_roster_are_one() -> None:
     assert group == spread(everyone)
 
 
+def test_crumbs_leave_an_operation_no_less_one() -> None:
+    crumbs = [f"{letter}1..{letter}4" for letter in "cdefghij"]
+    everyone = " ".join(["a1..a40", "b1..b30", *crumbs])
+    (group,) = joined(
+        f"{everyone} | template | shard\n{everyone} | client | builtbyus",
+        "a1..a40", "b1..b30", *crumbs,
+    )  # fmt: skip
+    assert len(group) == 40 + 30 + 8 * 4
+
+
+def test_what_many_groups_of_one_size_carry_joins_none() -> None:
+    groups = [f"{letter}1..{letter}9" for letter in "abcdefghijklmn"]
+    everyone = " ".join(groups)
+    text = f"{everyone} | template | public\n{everyone} | client | popular"
+    assert len(joined(text, *groups)) == len(groups)
+
+
 def admitted(text: str, *groups: str, linked: str = "") -> list[list[str]]:
     """The groups after admission; `linked` has one link with the first group's first member."""
     evidence = evidence_of(read(text))
