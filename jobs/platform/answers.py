@@ -31,5 +31,6 @@ class AskAgain(RetryPolicy):
 
 def in_one_line(record: logging.LogRecord) -> bool:
     """A filter for what gRPC logs about such an answer: it would print a traceback."""
-    record.msg, record.args, record.exc_info = "an answer of the engine can't be read", (), None
+    if record.getMessage() == "Exception deserializing message!":
+        record.msg, record.exc_info = "an answer of the engine can't be read", None
     return True
