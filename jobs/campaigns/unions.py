@@ -8,6 +8,8 @@ Place is no such axis: exits are rented, to one operation as well as to the next
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,33 +26,47 @@ Ints = NDArray[np.int64]
 Narrow = NDArray[np.int32]
 
 
+class _Piece(NamedTuple):
+    """A group, and the tokens that `piece_share` of its members or more carry."""
+
+    members: Ints
+    carried: list[tuple[int, int]]  # token, members that carry it
+
+
 def join_pieces(evidence: Evidence, groups: list[Ints], policy: CampaignPolicy) -> list[Ints]:
     """The groups, pieces of one operation as one, in order of their first member."""
-    while True:
-        couples = _couples(evidence, groups, policy)
-        if not couples:
-            return groups
-        into = list(range(len(groups)))
+    pieces = [_piece(evidence, members, policy) for members in groups]
+    while couples := _couples(evidence, pieces, policy):
+        into = list(range(len(pieces)))
         for low, high in couples:  # in order, so that chains end in their first piece
             while into[low] != low:
                 low = into[low]
             while into[high] != high:
                 high = into[high]
             into[max(low, high)] = min(low, high)
-        joined: dict[int, list[Ints]] = {}
-        for index, members in enumerate(groups):
+        joined: dict[int, list[_Piece]] = {}
+        for index, piece in enumerate(pieces):
             root = index
             while into[root] != root:
                 root = into[root]
-            joined.setdefault(root, []).append(members)
-        groups = sorted(
-            (np.sort(np.concatenate(parts)) for parts in joined.values()),
-            key=lambda group: int(group[0]),
-        )
+            joined.setdefault(root, []).append(piece)
+        pieces = [
+            parts[0] if len(parts) == 1
+            else _piece(evidence, np.sort(np.concatenate([p.members for p in parts])), policy)
+            for parts in joined.values()
+        ]  # fmt: skip
+        pieces.sort(key=lambda piece: int(piece.members[0]))
+    return [piece.members for piece in pieces]
+
+
+def _piece(evidence: Evidence, members: Ints, policy: CampaignPolicy) -> _Piece:
+    met, inside = np.unique(evidence.carried[members].indices, return_counts=True)
+    often = inside >= policy.piece_share * len(members)
+    return _Piece(members, list(zip(met[often].tolist(), inside[often].tolist(), strict=True)))
 
 
 def _couples(
-    evidence: Evidence, groups: list[Ints], policy: CampaignPolicy
+    evidence: Evidence, pieces: list[_Piece], policy: CampaignPolicy
 ) -> list[tuple[int, int]]:
     """Pairs of groups that have tokens of their own in common on enough axes."""
     axis_of = {
@@ -59,12 +75,9 @@ def _couples(
         for kind, _ in declared.kinds
         if kind in KINDS and declared.name != "place"
     }
-    # Groups that carry each token by `piece_share` of their members or more.
     carriers: dict[int, list[tuple[int, int]]] = {}
-    for index, members in enumerate(groups):
-        met, inside = np.unique(evidence.carried[members].indices, return_counts=True)
-        often = inside >= policy.piece_share * len(members)
-        for token, count in zip(met[often].tolist(), inside[often].tolist(), strict=True):
+    for index, piece in enumerate(pieces):
+        for token, count in piece.carried:
             carriers.setdefault(token, []).append((index, count))
     axes: dict[tuple[int, int], set[int]] = {}
     for shared, held in sorted(carriers.items()):
