@@ -91,6 +91,8 @@ class Case:
 
 
 STILLWATCH = "Stillwatch"
+EARLY, LATE = "early nights", "late nights"
+WEEK = 7
 _REQUESTS = Preparation("requests", "rollups:ingest_day")
 _ROLLUPS = Preparation("rollups", "rollups:stillwatch")
 
@@ -186,8 +188,19 @@ def _empty(plan: Plan) -> list[Round]:
 
 
 def _many_nights(plan: Plan) -> list[Round]:
-    arm = _night(plan, days=plan.days)
-    return [Round((Trial(arm, nights(plan.days, plan.requests_a_day)),))]
+    d = nights(plan.days, plan.requests_a_day)
+    # Whole weeks, so that both have the same working days.
+    count = min(WEEK, (plan.days - 1) // 2)
+    firsts = (2, plan.days - count + 1) if count else ()
+    again = [
+        Arm(name, "nights:night", f"{which} again, on the lake as it was before them, in a process "
+            "of their own",
+            {"steps": list(plan.steps), "lake": "lake-again", "first": first, "days": count})
+        for name, which, first in zip(
+            (EARLY, LATE), ("nights 2 to 8", "the last seven"), firsts, strict=False)
+    ]  # fmt: skip
+    all_of_them = Trial(_night(plan, days=plan.days, keep=firsts), d, once=True)
+    return [Round((all_of_them, *(Trial(arm, d) for arm in again)))]
 
 
 CASES: tuple[Case, ...] = (
@@ -217,7 +230,7 @@ CASES: tuple[Case, ...] = (
          "before there is anything to do. (A day without any is stopped by `check_landed`.)",
          _empty),
     Case("nights", "Many nights",
-         "One night after another of a small day, in one process.", _many_nights,
-         whole_nights=True),
+         "One night after another of a small day, in one process; then early and late ones again, "
+         "in turn.", _many_nights),
 )  # fmt: skip
 CASES_BY_NAME = {case.name: case for case in CASES}

@@ -26,11 +26,15 @@ def night(
     days: int = 1,
     steps: Sequence[str] = (),
     lake: str = "lake",
+    first: int = 1,
+    keep: Sequence[int] = (),
 ) -> dict[str, Any]:
     """The steps of `days` nights in one process; all steps, or those named. Every seventh night is
     followed by upkeep, as in the DAGs, which is no part of the night.
 
-    The engine's start is measured too, as it is part of every night.
+    On a new lake, or from the `first` night on, on the lake as it was kept before that one; `keep`
+    names the nights before which it is. The engine's start is measured too, as it is part of every
+    night.
     """
     from jobs import upkeep
     from jobs.catalog.steps import STEPS
@@ -39,6 +43,8 @@ def night(
 
     chosen = [step for step in STEPS if not steps or step.name in steps]
     shutil.rmtree(folder / lake, ignore_errors=True)
+    if first > 1:
+        shutil.copytree(_kept(folder, first), folder / lake)
     settings = Settings(
         lake=str(folder / lake), landing=str(folder / "landing"), engine=engine,
         spark_master="local[2]",
@@ -53,7 +59,10 @@ def night(
         print(f"{date} {step} {seconds:.1f} s", file=sys.stderr, flush=True)
 
     with meter, open_lake(settings) as opened:
-        for number in range(days):
+        for number in range(first - 1, first - 1 + days):
+            if number + 1 in keep:
+                shutil.rmtree(_kept(folder, number + 1), ignore_errors=True)
+                shutil.copytree(folder / lake, _kept(folder, number + 1))
             date = DATE + dt.timedelta(days=number)
             nights.append({"date": date.isoformat(), "steps": {}, "rows": {}})
             started, before = time.perf_counter(), used(psutil.Process())
@@ -64,11 +73,16 @@ def night(
                 nights[-1]["tables"] = table_sizes(folder / lake)
             if number % UPKEEP_NIGHTS == UPKEEP_NIGHTS - 1:
                 upkeep.run(opened, date)
-    found: dict[str, Any] = {"nights": nights}
+    found: dict[str, Any] = {"first": first, "nights": nights}
     if days == 1:
         found |= {"ended": ended, "sizes": table_sizes(folder / lake),
                   "requests": requests_in(folder / lake)}  # fmt: skip
     return found
+
+
+def _kept(folder: Path, before: int) -> Path:
+    """The lake as it was before that night."""
+    return folder / f"lake-before-{before}"
 
 
 def table_sizes(lake: Path) -> dict[str, dict[str, int]]:

@@ -10,6 +10,7 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from tests.bench.cases import STILLWATCH
 from tests.bench.results import Results, Run, cpu, seconds
 
 #: Okabe and Ito's palette, told apart by colour-blind readers.
@@ -120,7 +121,7 @@ def _groups(runs: Sequence[Run]) -> Figure:
 
 
 def _nights(runs: Sequence[Run]) -> Figure:
-    nights = runs[-1].measured.result["nights"]
+    nights = next(r for r in runs if r.arm == STILLWATCH).measured.result["nights"]
     sizes = [
         {name: size["with_history"] for name, size in night["tables"].items()} for night in nights
     ]

@@ -52,7 +52,8 @@ class Runner:
         for one in done.rounds(self.plan):
             for name in {trial.data.name for trial in one.trials}:
                 shutil.rmtree(self.out / name / "written", ignore_errors=True)
-                shutil.rmtree(self.out / name / "lake-spark", ignore_errors=True)
+                for other in (self.out / name).glob("lake-*"):
+                    shutil.rmtree(other)
                 if name not in needed:
                     shutil.rmtree(self.out / name / "lake", ignore_errors=True)
                     self._made = {(made, what) for made, what in self._made if made != name}

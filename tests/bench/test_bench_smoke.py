@@ -20,7 +20,7 @@ from tests.bench.wanted import WANTED
 
 #: Whole nights are for tests/night: here, whether what is measured runs.
 TINY = [
-    "--requests", "1500", "--repeats", "1", "--days", "2", "--requests-a-day", "600",
+    "--requests", "1500", "--repeats", "1", "--days", "3", "--requests-a-day", "600",
     "--prompts", "1000", "--links", "20000", "--steps", "ingest", "--no-spark",
 ]  # fmt: skip
 
@@ -41,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_case_ran_with_every_arm_but_those_that_need_java(run: Path) -> None:
     results = Results.read(run / "report.json")
-    plan = Plan(requests=(1500,), days=2, requests_a_day=600, prompts=1000, links=20_000)
+    plan = Plan(requests=(1500,), days=3, requests_a_day=600, prompts=1000, links=20_000)
     for case in CASES:
         wanted = {
             (trial.arm.name, trial.data.name)
@@ -50,6 +50,19 @@ def test_every_case_ran_with_every_arm_but_those_that_need_java(run: Path) -> No
         ran = {(found.arm, found.data) for found in results.of(case.name)}
         assert ran == wanted, case.name
     assert results.left_out == {"Spark": "--no-spark", "Stillwatch on Spark": "--no-spark"}
+
+
+def test_nights_again_start_from_the_lake_before_them(run: Path) -> None:
+    results = Results.read(run / "report.json")
+    rows = {}
+    for found in results.of("nights"):
+        first = found.measured.result["first"]
+        for number, night in enumerate(found.measured.result["nights"], first):
+            rows.setdefault(number, []).append(night["rows"]["requests"])
+    # Nights 2 and 3, each in both; as many are left when those before them are known.
+    assert [len(rows[number]) for number in (1, 2, 3)] == [1, 2, 2]
+    assert all(len(set(kept)) == 1 for kept in rows.values())
+    assert not list(run.glob("nights-*/lake-*"))
 
 
 def test_duckdb_and_polars_by_hand_write_the_same_rollups(run: Path) -> None:
@@ -199,6 +212,19 @@ def test_memory_of_a_smaller_day_answers_nothing() -> None:
     assert "| 7.00 GB |  | open |" in row(small, name)
     large = results(("night", "Stillwatch", "day", 64_000_000, 1.0, 1.0))
     assert "| 7.00 GB |  | yes |" in row(large, name)
+
+
+def test_late_nights_are_held_against_early_ones_night_by_night() -> None:
+    made = results()
+    for arm, first, took in (("early nights", 2, 8.0), ("late nights", 39, 10.0)):
+        of_nights = [{"seconds": s, "cpu_seconds": 2 * s} for s in (30.0, *[took] * 6)]
+        measured = Measured(0, 0, 0, 0, 0, 0, 0, 0, result={"first": first, "nights": of_nights})
+        made.runs.append(Run("nights", arm, "days", 20_000, "requests", measured))
+    name = "a late night against an early one"
+    assert row(made, name) == (
+        f"| {name} | ≤ 1.1× | 1.25× | 1.25× | no | nights 39 to 45 and 2 to 8 (medians), 20,000 "
+        "requests a day |"
+    )
 
 
 def test_what_was_not_measured_is_said() -> None:

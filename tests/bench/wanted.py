@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from tests.bench.cases import STILLWATCH
+from tests.bench.cases import EARLY, LATE, STILLWATCH
 from tests.bench.results import BUSY, Results, Run, cpu, seconds, step_seconds
 
 _GB = 1e9
-#: Nights of a whole week each, so that both have the same working days: around the 5th, and the
-#: last.
-_EARLY = slice(1, 8)
-_WEEK = 7
 _ALL_NIGHTS = 45
 #: What memory is wanted at.
 _LARGE_DAY = 64_000_000
@@ -152,20 +148,24 @@ def _doublings(results: Results) -> list[Found]:
 
 
 def _late_on_early(results: Results) -> list[Found]:
-    runs = results.of("nights")
-    if not runs:
-        return []
-    count = len(runs[0].measured.result["nights"])
-    if count < 2 * _WEEK + 1:
+    early, late = (results.of("nights", arm) for arm in (EARLY, LATE))
+    if not early or not late:
         return []
 
     def ratio(figure: str) -> float:
-        by_night = [[night[figure] for night in run.measured.result["nights"]] for run in runs]
-        early = median(median(one[_EARLY]) for one in by_night)
-        return median(median(one[-_WEEK:]) for one in by_night) / early
+        # Of each week its median night, which is none that starts a process or trains.
+        weeks = ([median(night[figure] for night in run.measured.result["nights"]) for run in runs]
+                 for runs in (early, late))  # fmt: skip
+        of_early, of_late = map(median, weeks)
+        return of_late / of_early
 
-    where = f"nights {count - _WEEK + 1} to {count} and 2 to 8 (medians), {_size(runs[0])} a day"
-    asked = count >= _ALL_NIGHTS
+    def which(run: Run) -> str:
+        first, count = run.measured.result["first"], len(run.measured.result["nights"])
+        return f"{first} to {first + count - 1}"
+
+    last = late[0].measured.result["first"] + len(late[0].measured.result["nights"]) - 1
+    where = f"nights {which(late[0])} and {which(early[0])} (medians), {_size(late[0])} a day"
+    asked = last >= _ALL_NIGHTS
     but = "" if asked else f"fewer nights than the {_ALL_NIGHTS} that are asked about"
     return [Found(ratio("seconds"), where, ratio("cpu_seconds"), but, asked)]
 
