@@ -51,6 +51,9 @@ ONE_MACHINE_JAVA = " ".join((
 #: on Sail, a tenth of the driver's Python on Spark.
 NO_CALL_SITES = {"spark.python.sql.dataFrameDebugging.enabled": "false"}
 
+#: Seconds.
+A_WEEK = 7 * 86_400
+
 
 @contextmanager
 def engine_session(settings: Settings) -> Iterator[SparkSession]:
@@ -70,6 +73,9 @@ def _sail() -> Iterator[SparkSession]:
     # Its allocator keeps what is freed for a second, in which a large night frees gigabytes; it
     # looks here when it is loaded, so before the import.
     os.environ.setdefault("MIMALLOC_PURGE_DELAY", "10")
+    # It forgets a session that asks nothing for a quarter of an hour, as a large night's steps do
+    # that work in compiled loops; here it ends with the process in any case.
+    os.environ.setdefault("SAIL_SPARK__SESSION_TIMEOUT_SECS", str(A_WEEK))
     from pysail.spark import SparkConnectServer
     from pyspark.sql import SparkSession
 
