@@ -47,6 +47,8 @@ def graph_of(links: Links, among: Flags, level: int = LISTED) -> Graph:
     starts = np.zeros(len(among) + 1, np.int64)
     np.cumsum(as_second + as_first, out=starts[1:])
     graph = Graph(starts, np.empty(starts[-1], np.int32), np.empty(starts[-1]))
+    if not len(graph.neighbours):
+        return graph
     # Links are in order, so rows are too: neighbours that come before the account, then the others.
     second, first = starts[:-1].copy(), starts[:-1] + as_second
     in_threads(

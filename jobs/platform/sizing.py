@@ -27,7 +27,7 @@ READING_BYTES = 32 * 1024 * 1024
 TASKS_PER_CORE = 2
 #: Requests that the engine in this process groups at once: some 200 bytes each, and up to as much
 #: again that its allocator keeps from the part before.
-GROUPED_REQUESTS = 12_000_000
+GROUPED_REQUESTS = 16_000_000
 #: Rows of a window's tokens that are counted at once, by each core: some 100 bytes each.
 COUNTED_ROWS = 8_000_000
 #: Rows of a night's tokens that are put in order at once: some 100 bytes each.

@@ -159,13 +159,13 @@ def _late_on_early(results: Results) -> list[Found]:
         of_early, of_late = map(median, weeks)
         return of_late / of_early
 
-    def which(run: Run) -> str:
-        first, count = run.measured.result["first"], len(run.measured.result["nights"])
-        return f"{first} to {first + count - 1}"
+    def ends(run: Run) -> tuple[int, int]:
+        first = run.measured.result["first"]
+        return first, first + len(run.measured.result["nights"]) - 1
 
-    last = late[0].measured.result["first"] + len(late[0].measured.result["nights"]) - 1
-    where = f"nights {which(late[0])} and {which(early[0])} (medians), {_size(late[0])} a day"
-    asked = last >= _ALL_NIGHTS
+    weeks = " and ".join("{} to {}".format(*ends(of[0])) for of in (late, early))
+    where = f"nights {weeks} (medians), {_size(late[0])} a day"
+    asked = ends(late[0])[1] >= _ALL_NIGHTS
     but = "" if asked else f"fewer nights than the {_ALL_NIGHTS} that are asked about"
     return [Found(ratio("seconds"), where, ratio("cpu_seconds"), but, asked)]
 
