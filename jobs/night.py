@@ -71,6 +71,8 @@ def run_steps(
     for step in steps:
         with lake.as_sole_writer():
             entry = _run(lake, date, run_id, step)
+        # Arrow's allocator keeps what a step freed, and would hold it beside what the next takes.
+        pa.default_memory_pool().release_unused()
         progress(date, step.name, entry["seconds"], json.loads(entry["rows_written"]))
 
 

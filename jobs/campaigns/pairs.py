@@ -114,18 +114,22 @@ def meetings(
     steps = np.where(carriers > few, policy.hub_ring, policy.ring)
     steps[~usable] = 0
     in_one_order = np.argsort(spread_keys(keys))
-    on_lists, telling, circle = in_threads(
-        lambda flag: _line_up(traces, flag, steps, in_one_order), (ON_LIST, TELLING, OF_CIRCLE)
-    )
     hashes = spread_keys(evidence.token_hash)
-    for rings, entries in (telling, circle):
-        _shuffle_all(rings, entries, keys, hashes)
+
+    def lined_up(flag: int) -> _Rings:
+        rings, entries = _line_up(traces, flag, steps, in_one_order)
+        if flag != ON_LIST:
+            _shuffle_all(rings, entries, keys, hashes)
+        return rings
+
+    # What else they were made of is not held while accounts meet, which is when most memory is.
+    on_lists, telling, circle = in_threads(lined_up, (ON_LIST, TELLING, OF_CIRCLE))
     last_near, last_lot = np.full((2, len(keys)), _ALL)
     numbers = _kinds(policy), traces.rarity.astype(np.float32), traces.busy.astype(np.float32)
     known = np.column_stack((keys, _places_by_length(traces)))
     met = in_threads(
         lambda part: _meet(
-            traces, on_lists[0], telling[0], circle[0], *numbers, known, policy.list_tokens,
+            traces, on_lists, telling, circle, *numbers, known, policy.list_tokens,
             policy.partners, policy.nearest, *part, last_near, last_lot,
         ),
         even_parts(traces.starts, ENTRIES),
