@@ -1,8 +1,9 @@
 """What the tests of Apache Spark ask it, in a process of its own: two engines can't share one.
 
-Usage: run_on_spark.py FOLDER, the tests' folders on PYTHONPATH. One Java serves all of it, since
-its start is most of each part:
+Usage: run_on_spark.py FOLDER, the tests' folders on PYTHONPATH and a day of landing files in
+FOLDER/landing. One Java serves all of it, since its start is most of each part:
 
+- `stillwatch run ingest`, into FOLDER/lake;
 - the write scenarios, and the checks of a bad night, into FOLDER/found.json;
 - at the end Java is killed in the middle of a query.
 
@@ -26,6 +27,7 @@ from pyspark import SparkContext
 from write_scenarios import SCENARIOS
 
 from jobs.catalog.checks import CHECKED
+from jobs.cli import cli
 from jobs.platform.errors import StillwatchError
 from jobs.platform.expectations import NightValidator
 from jobs.platform.lake import Lake
@@ -46,12 +48,16 @@ def begins(part: str) -> None:
     sys.stderr.write(f"-- {part} --\n")
 
 
+def ingest(folder: Path) -> None:
+    begins("ingest")
+    places = ["--landing", str(folder / "landing"), "--lake", str(folder / "lake")]
+    cli(["run", "ingest", "--date", f"{NIGHT}", *places], standalone_mode=False)
+
+
 def writes_and_checks(folder: Path) -> None:
-    begins("start")
+    begins("writes and checks")
     settings = Settings(lake=str(folder), engine="spark")
     with engine_session(settings) as session:
-        session.range(3).count()
-        begins("writes and checks")
 
         def lake(name: str) -> Lake:
             return Lake(Settings(lake=str(folder / name), engine="spark"), session)
@@ -78,5 +84,5 @@ def death(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    for part in (writes_and_checks, death):
+    for part in (ingest, writes_and_checks, death):
         part(Path(sys.argv[1]))
